@@ -34,6 +34,7 @@ from bench.prices import (
     GB_SECOND,
     INSTANCE_HOUR,
     INVOCATION,
+    KEY_MONTH,
     LOG_GB,
     MACHINE_CLIENT_MONTH,
     METRIC_MONTH,
@@ -136,6 +137,7 @@ def idle_costs(env: Environment, templates: Templates) -> list[CostItem]:
         CostItem("disks of instances", instances * DISK_GB_PER_INSTANCE, DISK_GB_MONTH),
         CostItem("alarms", kinds.count("AWS::CloudWatch::Alarm"), ALARM_MONTH),
         CostItem("dashboards", kinds.count("AWS::CloudWatch::Dashboard"), DASHBOARD_MONTH),
+        CostItem("keys of our own", kinds.count("AWS::KMS::Key"), KEY_MONTH),
         CostItem("metrics of our own", OWN_METRICS, METRIC_MONTH),
         CostItem(
             "the operators' client",

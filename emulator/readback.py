@@ -28,6 +28,7 @@ from emulator.readers import (
     read_identity,
     read_inline_policy,
     read_instance_profile,
+    read_key,
     read_layer,
     read_mapping,
     read_permission,
@@ -142,6 +143,7 @@ READERS: dict[str, tuple[Read, str]] = {
     "AWS::IAM::Policy": (read_inline_policy, "PolicyDocument PolicyName Roles"),
     "AWS::IAM::Role": (
         read_role, "AssumeRolePolicyDocument Description ManagedPolicyArns Policies RoleName"),
+    "AWS::KMS::Key": (read_key, "Description EnableKeyRotation KeyPolicy"),
     "AWS::Kinesis::Stream": (
         read_stream, "Name RetentionPeriodHours ShardCount StreamEncryption StreamModeDetails"),
     "AWS::Kinesis::StreamConsumer": (

@@ -76,6 +76,17 @@ def read_topic(query: Query, arn: str, _expected: Properties) -> Properties:
     return {**answer["Attributes"], "TopicName": arn.rpartition(":")[2]}
 
 
+def read_key(query: Query, id: str, _expected: Properties) -> Properties:
+    """Read a key of KMS: its metadata, its policy, and whether it is rotated."""
+    return {
+        **query("kms", "describe_key", KeyId=id)["KeyMetadata"],
+        "KeyPolicy": query("kms", "get_key_policy", KeyId=id, PolicyName="default")["Policy"],
+        "EnableKeyRotation": query("kms", "get_key_rotation_status", KeyId=id)[
+            "KeyRotationEnabled"
+        ],
+    }
+
+
 def common_policy(of: str, read: Read) -> Read:
     """Return a reader of a policy that several queues or topics share."""
     return lambda query, _, expected: {

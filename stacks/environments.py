@@ -127,6 +127,8 @@ class Environment:
 
     SNS asks each of them for confirmation first.
     """
+    topic_key: bool = False
+    """Whether the operations topic is encrypted, with a key of its own: 1 USD a month (ADR 41)."""
     traced: bool = True
     """Whether X-Ray traces the functions that the HTTP API invokes; others never are (ADR 36)."""
     order_expected_within: Duration | None = None
@@ -211,6 +213,7 @@ PROD = Environment(
     shards_cooldown=Duration.hours(1),
     enhanced_fan_out=True,
     notification_concurrency=100,
+    topic_key=True,
     resumed_per_minute=3_000,
     resuming_runs=16,
     max_open_orders=180_000,

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from stacks.constructs.alarm import alarm
 from stacks.constructs.nag import acknowledge_checkov
+from stacks.constructs.topic_key import TopicKey
 from stacks.dashboard import declare_dashboard
 from stacks.environments import Environment
 from stacks.log_queries import declare_log_queries
@@ -22,11 +23,10 @@ class OperationsStack(Stack):
         super().__init__(scope, env.stack_name("Operations"))
 
         self.topic = sns.Topic(self, "Topic", display_name="Orders operations", enforce_ssl=True)
-        acknowledge_checkov(
-            self.topic,
-            "CKV_AWS_26",
-            reason="the key that AWS manages lets neither CloudWatch nor EventBridge publish",
-        )
+        if env.topic_key:
+            TopicKey(self, "TopicKey", description="Orders: alarms and alerts").encrypt(self.topic)
+        else:
+            acknowledge_checkov(self.topic, "CKV_AWS_26", reason="it has ids only: docs/adr/0041")
         # An explicit policy replaces the default one, which allows alarms to publish.
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(

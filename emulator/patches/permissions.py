@@ -146,7 +146,8 @@ def check(principal: Principal, action: str, resource: str, **context: str) -> N
         _require(service, "sts:AssumeRole", principal.arn, keys, (trust,))
     _require(principal, action, resource, keys, _resource_policies(resource))
     for needed, key in _encryption(principal, action, resource):
-        _require(principal, needed, key, keys, _resource_policies(key))
+        of_key = keys | _keys_of_encryption(principal, resource)
+        _require(principal, needed, key, of_key, _resource_policies(key))
 
 
 def _require(
@@ -267,6 +268,16 @@ def _resource_policies(arn: str) -> tuple[str, ...]:
 
 def _document(policy: Any) -> str:
     return policy if isinstance(policy, str) else json.dumps(policy)
+
+
+def _keys_of_encryption(principal: Principal, resource: str) -> dict[str, str]:
+    """Return the condition keys of a request to KMS for a queue or topic."""
+    service, caller = resource.split(":")[2], {}
+    context = "aws:sns:topicarn" if service == "sns" else "aws:sqs:arn"
+    if isinstance(principal, Role):
+        through = f"{service}.{get_region()}.amazonaws.com"
+        caller = {"kms:viaservice": through, "kms:calleraccount": principal.arn.split(":")[4]}
+    return {f"kms:encryptioncontext:{context}": resource, **caller}
 
 
 def _encryption(principal: Principal, action: str, resource: str) -> list[tuple[str, str]]:

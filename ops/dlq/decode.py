@@ -118,7 +118,9 @@ def decode(message: RawMessage, sink: FailureSink) -> DeadLetter:
             event_time=_event_time(body),
             invocation_id=attributes["RequestID"],
         )
-    if isinstance(body, dict) and (read := _decode_report(body, dead_letter)) is not None:
+    # What SNS could not deliver may look like a record that Lambda sent to this queue itself.
+    by_sns = {route.mechanism for route in sink.routes} == {Mechanism.SUBSCRIPTION}
+    if isinstance(body, dict) and not by_sns and (read := _decode_report(body, dead_letter)):
         return read
     return _decode_unwrapped(dead_letter, sink)
 

@@ -42,9 +42,17 @@ def find_failure_sinks(templates: Templates) -> Sequence[FailureSink]:
 
 
 def _declared_routes(templates: Templates) -> Iterator[tuple[Resource, FailureRoute]]:
+    subscribers = {
+        templates.first_reference(each.stack, each.properties["TopicArn"]): (
+            templates.first_reference(each.stack, each.properties["Endpoint"])
+        )
+        for each in templates.resources("AWS::SNS::Subscription")
+    }
     for resource in templates.resources():
         for mechanism, target, sink_reference, target_config in _declared_routes_of(resource):
             sink = templates.first_reference(resource.stack, sink_reference)
+            # A failure destination can be a topic with a queue.
+            sink = subscribers.get(sink, sink)
             if sink is not None:
                 route = FailureRoute(
                     mechanism=mechanism,

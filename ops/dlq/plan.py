@@ -17,6 +17,7 @@ from typing import Any
 from ops.dlq.decode import ERROR, PREVIOUS_ERRORS, REDRIVEN, DeadLetter
 from ops.dlq.failure_sinks import FailureRoute, FailureSink, Mechanism
 from ops.dlq.json_text import parse_json
+from ops.dlq.target_input import NotRedrivableError, target_input_of, value_at
 from ops.dlq.templates import FUNCTION, MACHINE, QUEUE, Resource
 
 SEQUENCE_NUMBERS = ("startSequenceNumber", "endSequenceNumber")
@@ -24,10 +25,6 @@ BATCH_POINTER_FIELDS = ("streamArn", "shardId", *SEQUENCE_NUMBERS)
 MAX_HISTORY_LENGTH = 1_000
 """How many characters of the previous errors are kept, the latest: a message's size is limited."""
 READ_IT = "read it with dlq show --raw"
-
-
-class NotRedrivableError(Exception):
-    """A dead letter cannot be redriven. The message says why, and what an operator can do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,11 +170,11 @@ def _to_rule_target(dead_letter: DeadLetter, route: FailureRoute) -> Action:
     """Return the action for a rule's target. The target gets the input that the rule would make."""
     event, target_config = dead_letter.event, route.target_config
     whole = isinstance(event, dict) and "detail-type" in event
-    target_input = _target_input(event, target_config) if whole else event
+    target_input = target_input_of(event, target_config) if whole else event
     target = _require_target(route)
     if target.kind == "AWS::Kinesis::Stream":
         path = target_config.get("KinesisParameters", {}).get("PartitionKeyPath", "$.id")
-        return PutOn(target=target, data=target_input, key=str(_value_at(event, path)))
+        return PutOn(target=target, data=target_input, key=str(value_at(event, path)))
     return _hand_to(dead_letter, target, target_input)
 
 
@@ -274,27 +271,3 @@ def _require_target(route: FailureRoute) -> Resource:
             f"{route.source} hands over to a resource that this environment does not have"
         )
     return route.target
-
-
-def _target_input(event: Mapping[str, Any], target_config: Mapping[str, Any]) -> Any:
-    """Return the input of a rule's target.
-
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
-    """
-    if "Input" in target_config:
-        return parse_json(target_config["Input"])
-    if "InputPath" in target_config:
-        return _value_at(event, target_config["InputPath"])
-    if "InputTransformer" in target_config:
-        raise NotRedrivableError("its rule transforms events, which a redrive cannot do")
-    return event
-
-
-def _value_at(event: Any, path: str) -> Any:
-    """Return the value at a path such as ``$.detail.metadata.subject``."""
-    found = event
-    for name in path.removeprefix("$").strip(".").split("."):
-        if name and (not isinstance(found, dict) or name not in found):
-            raise NotRedrivableError(f"the event has no {path}, which its rule needs")
-        found = found[name] if name else found
-    return found

@@ -18,9 +18,10 @@ from botocore.exceptions import ClientError, ParamValidationError
 from ops.dlq.decode import DeadLetter, decode
 from ops.dlq.executor import ActionFailedError
 from ops.dlq.failure_sinks import FailureSink
-from ops.dlq.plan import Action, NotRedrivableError, plan_redrive
+from ops.dlq.plan import Action, plan_redrive
 from ops.dlq.readers import SinkReader
 from ops.dlq.selection import Predicate
+from ops.dlq.target_input import NotRedrivableError
 
 ACCESS_DENIED_CODES = ("AccessDenied", "AuthorizationError")
 """Prefixes of codes of errors that the other dead letters of a sink would meet, too."""

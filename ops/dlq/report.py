@@ -4,8 +4,9 @@ from typing import Any
 
 from ops.dlq.decode import DeadLetter
 from ops.dlq.failure_sinks import FailureSink
-from ops.dlq.plan import NotRedrivableError, plan_redrive
+from ops.dlq.plan import plan_redrive
 from ops.dlq.redrive import RedriveResult, Tally
+from ops.dlq.target_input import NotRedrivableError
 from ops.output import one_line, printable
 
 BAR_WIDTH = 30

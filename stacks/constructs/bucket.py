@@ -52,15 +52,24 @@ class ServiceBucket(s3.Bucket):
         acknowledge_checkov(self, "CKV_AWS_18", reason=reason)
 
     def grant_objects(
-        self, grantee: iam.IRole | None, action: str, *, objects: str, reason: str
+        self,
+        grantee: iam.IRole | None,
+        action: str,
+        *,
+        objects: str,
+        reason: str,
+        only_new: bool = False,
     ) -> None:
         """Grant ``action`` on ``objects``, a pattern of keys; nothing on the bucket itself.
 
-        ``reason`` says why the pattern needs a wildcard.
+        ``reason`` says why the pattern needs a wildcard. With ``only_new``, a request must have
+        the header ``If-None-Match``, so that S3 refuses to overwrite an object.
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
         """
         if grantee is None:
             raise TypeError("the function has no role of its own")
-        grant(grantee, action, on=self.arn_for_objects(objects))
+        conditions = {"Null": {"s3:if-none-match": "false"}} if only_new else None
+        grant(grantee, action, on=self.arn_for_objects(objects), conditions=conditions)
         logical_id = Stack.of(self).resolve(self.bucket_arn)["Fn::GetAtt"][0]
         acknowledge(
             grantee, f"AwsSolutions-IAM5[Resource::<{logical_id}.Arn>/{objects}]", reason=reason

@@ -1,6 +1,7 @@
 """Least-privilege grants, for which the CDK's own methods would grant too much."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -10,10 +11,12 @@ from lambdas.contracts.event import DESTINATION_SOURCE, Event
 from stacks.constructs.contract_outputs import note_published
 
 
-def grant(grantee: iam.IGrantable, *actions: str, on: str) -> None:
+def grant(
+    grantee: iam.IGrantable, *actions: str, on: str, conditions: Mapping[str, Any] | None = None
+) -> None:
     """Grant exactly these actions on the resource whose ARN is ``on``."""
     grantee.grant_principal.add_to_principal_policy(
-        iam.PolicyStatement(actions=list(actions), resources=[on])
+        iam.PolicyStatement(actions=list(actions), resources=[on], conditions=conditions)
     )
 
 

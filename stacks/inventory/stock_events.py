@@ -7,9 +7,9 @@ from lambdas.contracts.inventory import STOCK_EVENTS
 from stacks.constructs.contract_outputs import note_published
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant
-from stacks.constructs.nag import acknowledge_checkov
 from stacks.constructs.outbox import Outbox
 from stacks.constructs.table import ServiceTable
+from stacks.constructs.topic_key import managed_by_aws
 from stacks.environments import Environment
 
 
@@ -29,9 +29,9 @@ def declare_stock_events(
         content_based_deduplication=False,
         fifo_throughput_scope=sns.FifoThroughputScope.MESSAGE_GROUP,
         enforce_ssl=True,
+        # Only our roles publish there.
+        master_key=managed_by_aws(scope),
     )
-    reason = "it carries stock levels only; no key of our own: docs/adr/0007"
-    acknowledge_checkov(topic, "CKV_AWS_26", reason=reason)
     relay = ServiceFunction(
         scope,
         "RelayOutbox",

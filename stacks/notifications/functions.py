@@ -11,6 +11,7 @@ from lambdas.contracts.notifications import CustomerNotified
 from stacks.constructs.async_function import AsyncFunction
 from stacks.constructs.bucket import ServiceBucket
 from stacks.constructs.destinations import to_bus, to_function, to_topic
+from stacks.constructs.failure_topic import FailureTopic
 from stacks.constructs.grants import grant
 from stacks.constructs.packages import PackagesLayer
 from stacks.constructs.table import ServiceTable
@@ -59,6 +60,9 @@ class NotificationFunctions:
         )
         # fpdf2 and its dependencies without images, all in pure Python: docs/adr/0021.
         writer = PackagesLayer(scope, "Writer", packages=["fpdf2", "fonttools", "defusedxml"])
+        failed_invoices = FailureTopic(
+            scope, "FailedInvoices", consumer="IssueInvoice", alarms=alarms
+        )
         self.issue_invoice = function(
             id="IssueInvoice",
             handler="notifications.issue_invoice",
@@ -66,19 +70,20 @@ class NotificationFunctions:
             memory_mib=512,
             layers=[writer],
             on_success=to_function(self.email_invoice),
-            on_failure=to_topic(alarms),
+            on_failure=to_topic(failed_invoices),
         )
 
     def grant_access(
         self, *, customers: ServiceTable, email_records: ServiceTable, invoices: ServiceBucket
     ) -> None:
         """Grant each function the actions that it uses on the tables and the bucket."""
-        invoice_objects = {
-            "objects": "invoices/*",
-            "reason": "one object for each order, and the order names it",
-        }
-        invoices.grant_objects(self.issue_invoice.role, "s3:PutObject", **invoice_objects)
-        invoices.grant_objects(self.email_invoice.role, "s3:GetObject", **invoice_objects)
+        grant_invoices = partial(
+            invoices.grant_objects,
+            objects="invoices/*",
+            reason="one object for each order, and the order names it",
+        )
+        grant_invoices(self.issue_invoice.role, "s3:PutObject", only_new=True)
+        grant_invoices(self.email_invoice.role, "s3:GetObject")
         for mailer in (self.notify_customer, self.email_invoice):
             grant(mailer, "dynamodb:GetItem", on=customers.table_arn)
             grant(

@@ -5,7 +5,6 @@ from functools import partial
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -16,6 +15,7 @@ from lambdas.contracts.orders import OrderHeld, OrderHoldMissed, OrderNeedsAtten
 from lambdas.contracts.orders_table import ORDER_INDEXES, OrderColumn
 from lambdas.contracts.payments import ChargeUnresolved, PaymentDisputed
 from lambdas.contracts.shipping import ShipmentDispatched
+from stacks.constructs.alert import alert_of_order
 from stacks.constructs.event_handler import EventHandler
 from stacks.constructs.event_rule import EventRule
 from stacks.constructs.http_api import HttpApi
@@ -118,9 +118,8 @@ class OrdersStack(Stack):
 
     def _alert_operators(self, bus: events.IEventBus, alarms: sns.ITopic) -> None:
         rule = partial(EventRule, self, bus=bus, alarms=alarms)
-        target = partial(targets.SnsTopic, topic=alarms, authorize_using_role=True)
         for event in (OrderNeedsAttention, OrderHeld, OrderHoldMissed):
-            rule(id=f"Alert{event.detail_type}", event=event, target=target)
+            rule(id=f"Alert{event.detail_type}", event=event, target=alert_of_order(alarms))
 
     def _handle_events(
         self, functions: OrderFunctions, bus: events.IEventBus, alarms: sns.ITopic

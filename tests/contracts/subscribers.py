@@ -37,8 +37,8 @@ def is_replay_rule(rule: Resource) -> bool:
 
 
 def subscriptions(of: Platform) -> Iterator[Resource]:
-    """The subscriptions to events on a topic."""
-    return of.all(SUBSCRIPTION)
+    """The subscriptions to events on a topic; one to records of failures has no filter."""
+    return (each for each in of.all(SUBSCRIPTION) if "FilterPolicy" in each.properties)
 
 
 def matched_by(pattern: Any, events: Iterable[type[Event]] = EVENTS) -> list[type[Event]]:

@@ -52,8 +52,9 @@ class Account:
         given = {name: value for name, value in attributes.items() if value}
         sqs._act_create_queue({"QueueName": "work", "Attributes": given}, "")
 
-    def topic(self, policy: str) -> None:
-        sns._topics[TOPIC] = {"attributes": {"Policy": policy, "TopicArn": TOPIC}}
+    def topic(self, policy: str, key: str = "") -> None:
+        attributes = {"Policy": policy, "TopicArn": TOPIC, "KmsMasterKeyId": key}
+        sns._topics[TOPIC] = {"attributes": attributes}
 
     def function(self, policy: str) -> None:
         lambda_svc._functions["work"] = {"policy": json.loads(policy)}

@@ -15,7 +15,17 @@ from ministack.services import apigateway, lambda_svc, stepfunctions
 
 from emulator.cloud import Cloud, UsedPermission
 from tests.integration.emulated_account import INVOKE, SEND
-from tests.support.small_stacks import Deploy, Template, client, function, get, lines, ref, role
+from tests.support.small_stacks import (
+    Deploy,
+    Template,
+    acting,
+    client,
+    function,
+    get,
+    lines,
+    ref,
+    role,
+)
 
 
 def test_request_from_outside_is_recorded_and_its_denial_is_logged(
@@ -49,6 +59,26 @@ def test_request_from_outside_is_recorded_and_its_denial_is_logged(
     denied = f"not authorized to perform: sqs:PurgeQueue on resource: {outputs['Queue']}"
     (line,) = [line for line in cloud.log.read_text().splitlines() if denied in line]
     assert outputs["Role"].rpartition("/")[2] in line
+
+
+def test_object_is_written_only_if_it_is_new(cloud: Cloud, deploy: Deploy) -> None:
+    writer: Any = role("s3:PutObject")
+    statement = writer["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][0]
+    statement["Condition"] = {"Null": {"s3:if-none-match": "false"}}
+    writer["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] = {"AWS": "*"}
+    bucket: Template = {"Type": "AWS::S3::Bucket"}
+    outputs = deploy(
+        {"Writer": writer, "Bucket": bucket}, Role=get("Writer"), Bucket=ref("Bucket")
+    ).outputs
+    s3 = acting(cloud, outputs["Role"], "s3")
+    invoice = {"Bucket": outputs["Bucket"], "Key": "invoice"}
+
+    s3.put_object(**invoice, Body=b"first", IfNoneMatch="*")
+    for refused, header in (("AccessDenied", {}), ("PreconditionFailed", {"IfNoneMatch": "*"})):
+        with pytest.raises(ClientError, match=refused):
+            s3.put_object(**invoice, Body=b"second", **header)
+
+    assert client(cloud, "s3").get_object(**invoice)["Body"].read() == b"first"
 
 
 # Where the emulator does not ask

@@ -104,6 +104,12 @@ def test_properties_of_further_services_are_read_back(
             FifoThroughputScope="MessageGroup",
             KmsMasterKeyId="alias/aws/sns",
         ),
+        "Key": of(
+            "KMS::Key",
+            Description="ours",
+            EnableKeyRotation=True,
+            KeyPolicy={"Statement": [deny]},
+        ),
         "Dead": of(
             "SQS::Queue", **fifo, RedriveAllowPolicy=by_queue, KmsMasterKeyId="alias/aws/sqs"
         ),

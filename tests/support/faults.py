@@ -231,7 +231,7 @@ class FaultCatalog:
             for place in self.places
             if place.resource.kind == "AWS::S3::Bucket"
         }
-        topic = self._named("operations/Topic").physical
+        topic = self._named("notifications/FailedInvoices").physical
         return (*CONSUMER_RESOURCES, *sorted(buckets), topic)
 
     def _role(self, of: Resource, arn: Any) -> str:

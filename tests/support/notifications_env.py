@@ -21,7 +21,7 @@ from stacks.notifications import NotificationsStack
 from stacks.sender import Sender
 from tests.support.deliveries import received
 from tests.support.grants import cloud_recording_grants, physical
-from tests.support.listeners import listen, subscribe
+from tests.support.listeners import listen
 from tests.support.patching import patched_function
 from tests.support.storefront_env import declare_storefront_stacks
 from tests.support.tokens import subject
@@ -178,9 +178,3 @@ def deployed(assembly: Path) -> Iterator[Platform]:
                 cloud, outputs["EventBus"], pattern={"source": ["lambda"]}, name="by-lambda"
             ),
         )
-
-
-def operations(platform: Platform) -> str:
-    """A queue that gets what is published on the operations topic."""
-    topic = platform.outputs["OperationsTopic"]
-    return subscribe(platform.cloud, topic, name="operations", raw=False)

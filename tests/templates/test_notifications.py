@@ -81,6 +81,17 @@ def test_invoices_are_versioned_and_locked_in_prod_only():
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_invoice_is_written_only_if_it_is_new(environment: str):
+    (right,) = (
+        statement
+        for role, statement in permissions(platform(environment))
+        if role.id.startswith("IssueInvoice") and statement["Action"] == "s3:PutObject"
+    )
+
+    assert right["Condition"] == {"Null": {"s3:if-none-match": "false"}}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_concurrency_is_reserved_only_in_prod(environment: str):
     of = platform(environment)
     reserved = {
@@ -114,7 +125,7 @@ def test_lost_outcomes_raise_an_alarm(function: str):
     ("function", "outcomes"),
     [
         ("NotifyCustomer", {"OnSuccess": "Bus", "OnFailure": "NotifyCustomerFailureRecords"}),
-        ("IssueInvoice", {"OnSuccess": "EmailInvoice", "OnFailure": "Topic"}),
+        ("IssueInvoice", {"OnSuccess": "EmailInvoice", "OnFailure": "FailedInvoices"}),
         ("EmailInvoice", {"OnFailure": "EmailInvoiceFailureRecords"}),
     ],
 )

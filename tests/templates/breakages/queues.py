@@ -71,7 +71,7 @@ BREAKAGES: list[Case] = [
     *(
         (
             queues.subscription_has_filter_and_dead_letter_queue,
-            change(kinds.SUBSCRIPTION, "", name),
+            change(kinds.SUBSCRIPTION, "LowStock", name),
         )
         for name in ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
     ),

@@ -21,6 +21,13 @@ from tests.support.template_snapshots import snapshot_templates
 AT = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 ORDER = "6f1c7a40c0e04d0a9b1b5d1f0e3b6a11"
 EVENT: Mapping[str, Any] = read(sample_of(OrderConfirmed))
+ALERT = {
+    "event": EVENT["detail-type"],
+    "order_id": EVENT["detail"]["data"]["order_id"],
+    "event_id": EVENT["detail"]["metadata"]["event_id"],
+    "causation_id": EVENT["detail"]["metadata"]["causation_id"],
+}
+"""What the rule for operators makes of the event."""
 BY_LAMBDA: Mapping[str, Any] = read(sample_of(CustomerNotified))
 CONTEXT = {"requestId": "r", "condition": "RetriesExhausted", "approximateInvokeCount": 3}
 ANSWER = {"errorType": "NoShipmentError", "errorMessage": "there is no shipment"}

@@ -12,7 +12,7 @@ from ops.dlq.decode import decode
 from ops.dlq.executor import ActionExecutor, ActionFailedError
 from ops.dlq.failure_sinks import Mechanism
 from ops.dlq.plan import plan_redrive
-from tests.unit.ops.dead_letter_samples import EVENT, ORDER, dead_lettered_by, outcome, sink
+from tests.unit.ops.dead_letter_samples import ALERT, EVENT, ORDER, dead_lettered_by, outcome, sink
 
 
 class AlreadyThere(Exception):
@@ -89,7 +89,7 @@ def test_message_is_sent_to_its_group():
         ("orders/StartFulfilmentRuleUndelivered", "stepfunctions.start_execution", "input",
          EVENT["detail"]),
         ("backbone/ToOrderStreamRuleUndelivered", "kinesis.put_record", "Data", EVENT),
-        ("orders/AlertOrderNeedsAttentionRuleUndelivered", "sns.publish", "Message", EVENT),
+        ("orders/AlertOrderNeedsAttentionRuleUndelivered", "sns.publish", "Message", ALERT),
     ],
 )  # fmt: skip
 def test_event_is_handed_to_its_target(name: str, request_: str, parameter: str, content: Any):

@@ -10,8 +10,9 @@ from botocore.exceptions import ParamValidationError
 from ops.commands import dlq_show
 from ops.dlq.decode import RawMessage, decode
 from ops.dlq.failure_sinks import Mechanism
-from ops.dlq.plan import Action, NotRedrivableError, plan_redrive
+from ops.dlq.plan import Action, plan_redrive
 from ops.dlq.redrive import Redrive, Tally
+from ops.dlq.target_input import NotRedrivableError
 from ops.orders.render import render_lines
 from ops.orders.trace import trace_document
 from ops.output import one_line, print_json, print_lines, print_raw, print_text, printable

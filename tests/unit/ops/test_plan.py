@@ -13,7 +13,6 @@ from ops.dlq.plan import (
     Invoke,
     InvokeFromStream,
     InvokeWithBatch,
-    NotRedrivableError,
     PublishTo,
     PutOn,
     Repair,
@@ -22,7 +21,9 @@ from ops.dlq.plan import (
     WriteTo,
     plan_redrive,
 )
+from ops.dlq.target_input import NotRedrivableError
 from tests.unit.ops.dead_letter_samples import (
+    ALERT,
     BATCH,
     EVENT,
     ORDER,
@@ -68,13 +69,17 @@ class TestEvents:
         assert isinstance(action, PutOn)
         assert (action.data, action.key) == (EVENT, EVENT["detail"]["metadata"]["subject"])
 
-    def test_event_for_a_log_or_a_topic_is_sent_whole(self):
-        log = planned("backbone/CatchAllUndelivered", Mechanism.RULE)
-        topic = planned("orders/AlertOrderNeedsAttentionRuleUndelivered", Mechanism.RULE)
+    def test_event_for_a_log_is_sent_whole(self):
+        action = planned("backbone/CatchAllUndelivered", Mechanism.RULE)
 
-        assert isinstance(log, WriteTo)
-        assert isinstance(topic, PublishTo)
-        assert log.event == topic.event == EVENT
+        assert isinstance(action, WriteTo)
+        assert action.event == EVENT
+
+    def test_event_for_operators_is_made_into_what_their_rule_makes_of_it(self):
+        action = planned("orders/AlertOrderNeedsAttentionRuleUndelivered", Mechanism.RULE)
+
+        assert isinstance(action, PublishTo)
+        assert action.event == ALERT
 
     def test_event_for_a_queue_is_sent_without_eventbridges_attributes(self):
         action = planned("warehouse/PickRuleUndelivered", Mechanism.RULE)
@@ -127,6 +132,18 @@ class TestMessages:
 
         history = {"redriven": "1", "earlier": "AccessDenied: no"}
         assert action.attributes == {"kind": "low", **history}
+
+    def test_record_that_sns_could_not_deliver_is_sent_to_its_queue(self):
+        """It looks like one that Lambda sent to this queue itself."""
+        name = "notifications/IssueInvoiceFailureRecordsUndelivered"
+        context = {"requestId": "r", "functionArn": "arn:aws:lambda:eu-west-1:1:function:f"}
+        body = json.dumps({"requestContext": context, "requestPayload": EVENT})
+
+        action = planned(name, Mechanism.SUBSCRIPTION, body=body)
+
+        assert isinstance(action, SendTo)
+        assert action.target.name == "notifications/IssueInvoiceFailureRecords"
+        assert (action.body, action.group_id) == (body, "")
 
     def test_message_is_sent_unchanged_with_its_history(self):
         raw = message("x", {"reason": "third", "redriven": "2", "earlier": "a\nb", "own": "o"})
