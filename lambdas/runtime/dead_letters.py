@@ -22,6 +22,12 @@ MAX_MESSAGE_BYTES = 1_048_576
 """The limits of an SQS message: how many attributes it has, and how large it is with these.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 """
+PLACE = (
+    *("id", "source", "detail-type", "time"),
+    *("eventID", "eventName", "eventSource", "eventSourceARN"),
+    *("dynamodb", "Keys", "SequenceNumber", "kinesis", "sequenceNumber", "partitionKey"),
+)
+"""The fields of an event or a record that say what it is and where it still is."""
 
 
 class DeadLetterQueue:
@@ -34,15 +40,15 @@ class DeadLetterQueue:
 
     def send_event(self, event: Mapping[str, Any], *, reason: str) -> None:
         """Send the event of an asynchronous invocation, with the reason, to a standard queue."""
-        self._send({"reason": printable(reason), "event": event})
+        self._send("event", event, reason)
 
     def send_record(self, record: Record, *, reason: str) -> None:
         """Send a stream's record, with the reason, to a standard queue.
 
         A record cannot be put back into its stream, so the order that a FIFO queue keeps has no
-        use.
+        use. One that is too large for a message is still in its row or stream: where, is sent.
         """
-        self._send({"reason": printable(reason), "record": record})
+        self._send("record", record, reason)
 
     def send_message(self, record: Record, *, reason: str) -> None:
         """Send a message of a FIFO queue, unchanged, to a FIFO queue; the reason is an attribute.
@@ -59,8 +65,25 @@ class DeadLetterQueue:
             MessageAttributes=with_reason(_attributes(record), reason, body=record["body"]),
         )
 
-    def _send(self, content: Mapping[str, Any]) -> None:
-        self._sqs.send_message(QueueUrl=self._url, MessageBody=json.dumps(content, default=str))
+    def _send(self, kind: str, whole: Mapping[str, Any], reason: str) -> None:
+        """Send it whole. JSON doubles a record's two images, or its base64, and may escape them.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-items
+        https://docs.aws.amazon.com/streams/latest/dev/large-records.html
+        """
+        content = {"reason": printable(reason), kind: whole}
+        body = json.dumps(content, default=str)
+        if len(body) > MAX_MESSAGE_BYTES:
+            body = json.dumps(content | {kind: _place_of(whole), "too_large": len(body)})
+        self._sqs.send_message(QueueUrl=self._url, MessageBody=body)
+
+
+def _place_of(whole: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _place_of(value) if name in ("dynamodb", "kinesis") else value
+        for name, value in whole.items()
+        if name in PLACE
+    }
 
 
 def make_dead_letter_queue() -> DeadLetterQueue:

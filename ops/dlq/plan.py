@@ -146,6 +146,11 @@ def plan_redrive(dead_letter: DeadLetter, sink: FailureSink) -> Action:
         raise NotRedrivableError(f"{dead_letter.failed_at or sink.name} is no longer deployed")
     if dead_letter.message.attributes.get("IS_PAYLOAD_TRUNCATED") == "true":
         raise NotRedrivableError("Scheduler kept only the beginning of the payload")
+    if "too_large" in dead_letter.report:
+        raise NotRedrivableError(
+            "it was too large for a message, which says only where it is: write the row again, or"
+            " read the stream there"
+        )
     match dead_letter.mechanism:
         case Mechanism.RULE:
             return _to_rule_target(dead_letter, route)

@@ -79,6 +79,15 @@ def test_record_that_is_no_object_is_not_redrivable():
         plan_redrive(decode(message("poison", {"reason": "r"}), at), at)
 
 
+def test_record_that_was_too_large_for_a_message_is_not_redrivable():
+    at = sink("shipping/OutboxDeadLetters")
+    record = {"dynamodb": {"Keys": {"order_id": {"S": "o"}}, "SequenceNumber": "7"}}
+    said = {"reason": "r", "record": record, "too_large": 2_000_000}
+
+    with pytest.raises(NotRedrivableError, match="too large"):
+        plan_redrive(decode(message(json.dumps(said), {}), at), at)
+
+
 def test_body_that_is_no_json_is_not_handed_to_a_function():
     at = sink("shipping/DispatchShipmentOnOrderPickedRuleUndelivered")
     said = {"RULE_ARN": arn(at.routes[0].source)}
