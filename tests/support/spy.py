@@ -3,7 +3,21 @@
 from collections.abc import Callable
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from tests.support.doubles import ClientDouble
+
+
+def cancelled(dynamodb: Any, *codes: str) -> ClientError:
+    """What DynamoDB answers to a transaction that it cancels for these reasons."""
+    answer = {
+        "Error": {"Code": "TransactionCanceledException", "Message": "Transaction cancelled"},
+        "CancellationReasons": [{"Code": code} for code in codes],
+    }
+    error: ClientError = dynamodb.exceptions.TransactionCanceledException(
+        answer, "TransactWriteItems"
+    )
+    return error
 
 
 class Spy(ClientDouble):

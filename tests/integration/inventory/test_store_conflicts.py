@@ -11,21 +11,9 @@ from botocore.exceptions import ClientError
 
 from lambdas.inventory.writes import RETRY
 from tests.support.inventory_tables import Inventory
-from tests.support.spy import Spy
+from tests.support.spy import Spy, cancelled
 
 THREADS = 16
-
-
-def cancelled(dynamodb: Any, *codes: str) -> ClientError:
-    """What DynamoDB answers to a transaction that it cancels for these reasons."""
-    answer = {
-        "Error": {"Code": "TransactionCanceledException", "Message": "Transaction cancelled"},
-        "CancellationReasons": [{"Code": code} for code in codes],
-    }
-    error: ClientError = dynamodb.exceptions.TransactionCanceledException(
-        answer, "TransactWriteItems"
-    )
-    return error
 
 
 def failing(dynamodb: Any, *failures: ClientError) -> Spy:

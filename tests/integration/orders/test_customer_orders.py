@@ -3,19 +3,23 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.contracts.customer_limits import CustomerLimits
 from lambdas.contracts.orders import OrderState
+from lambdas.orders.admission import TooManyOpenOrdersError
 from lambdas.orders.customer_limits import CustomerLimitError
-from lambdas.orders.customer_orders import TIDY_FROM, CustomerOrders
+from lambdas.orders.customer_orders import KEPT, MAX_BATCH, RETRY, TIDY_FROM, CustomerOrders
 from lambdas.orders.domain import KeyReusedError, Order
 from lambdas.orders.rows import tombstone_of
 from lambdas.runtime.dynamodb import from_item, to_item
+from lambdas.runtime.transactions import CONDITION_FAILED
 from tests.support.order_requests import BODY, line, placed
-from tests.support.spy import Spy
+from tests.support.spy import Spy, cancelled
 from tests.support.stored_orders import StoredOrders
 
 UNITS = 12
@@ -164,3 +168,68 @@ def test_entries_of_ended_orders_do_not_pile_up(
         end(shop().add(placed(key=f"{number}")))
 
     assert len(entries(dynamodb, customers)) <= TIDY_FROM
+
+
+def test_retry_of_the_only_order_that_is_allowed_gets_it(shop: Callable[..., CustomerOrders]):
+    store = shop(orders=1)
+    store.add(placed())
+
+    assert store.add(placed()) == placed()
+
+
+def test_entries_beyond_one_request_of_reads_count(
+    shop: Callable[..., CustomerOrders], orders: StoredOrders, dynamodb: Any, customers: str
+):
+    held = [orders.put(placed(key=f"{number}")) for number in range(MAX_BATCH + 1)]
+    entry = {"units": UNITS, "value": 1, "currency": "GBP"}
+    row = {"customer_id": "17850", "version": 1, "orders": {o.order_id: entry for o in held}}
+    dynamodb.put_item(TableName=customers, Item=to_item(row))
+
+    shop(orders=MAX_BATCH + 2).add(placed())
+    with pytest.raises(CustomerLimitError, match=f"orders would be {MAX_BATCH + 3}"):
+        shop(orders=MAX_BATCH + 2).add(placed(key="more"))
+
+    assert len(entries(dynamodb, customers)) == MAX_BATCH + 2
+
+
+def test_row_goes_long_after_the_last_order(
+    shop: Callable[..., CustomerOrders], dynamodb: Any, customers: str
+):
+    shop().add(placed())
+
+    (item,) = dynamodb.scan(TableName=customers)["Items"]
+    placed_at = datetime.fromisoformat(placed().placed_at)
+    assert from_item(item)["expires_at"] == int((placed_at + KEPT).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("reason", "raised"),
+    [
+        ("TransactionConflict", TooManyOpenOrdersError),
+        (CONDITION_FAILED, TooManyOpenOrdersError),
+        ("ValidationError", ClientError),
+    ],
+)
+def test_order_is_refused_and_not_stored_if_its_customers_row_cannot_be_written(
+    shop: Callable[..., CustomerOrders],
+    orders: StoredOrders,
+    dynamodb: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    reason: str,
+    raised: type[Exception],
+):
+    made: list[str] = []
+
+    def cancel(operation: str) -> None:
+        made.append(operation)
+        if operation == "transact_write_items":
+            raise cancelled(dynamodb, "None", reason)
+
+    impatient = replace(RETRY, base_delay=0.0)
+    monkeypatch.setattr("lambdas.orders.customer_orders.RETRY", impatient)
+    with pytest.raises(raised):
+        shop(client=Spy(dynamodb, cancel)).add(placed())
+
+    assert orders.find(placed().order_id) is None
+    attempts = RETRY.max_attempts if raised is TooManyOpenOrdersError else 1
+    assert made == ["get_item", "transact_write_items"] * attempts

@@ -112,6 +112,17 @@ class TestPlaceOrder:
         assert "orders would be 4, and at most 3 may be" in content(answer)["detail"]
         assert len(dynamodb.scan(TableName=table)["Items"]) == 4
 
+    def test_retry_of_an_ended_order_is_answered_though_others_are_at_the_limit(
+        self, place_order: Handler, keep: Callable[[Order], Order]
+    ):
+        keep(replace(placed(), state=OrderState.REJECTED))
+        for number in range(3):
+            assert place_order(request(key=f"{number}"), None)["statusCode"] == 202
+
+        again = place_order(request(), None)
+
+        assert (again["statusCode"], content(again)["state"]) == (202, "REJECTED")
+
     def test_base64_body_is_read(self, place_order: Handler):
         encoded = base64.b64encode(json.dumps(BODY).encode()).decode()
 
