@@ -13,6 +13,7 @@ import signal
 from pathlib import Path
 
 from demo.preflight import UnreadyError, check_tools, exclusive_lock
+from ops.output import printable
 
 SAMPLE = Path(__file__).with_name("sample.csv")
 
@@ -60,7 +61,9 @@ def main() -> int:
 
 
 def _say(error: Exception) -> int:
-    sys.stderr.write(f"{error}\n")
+    # What an export says, such as its file's name, is in the error.
+    lines = map(printable, str(error).splitlines())
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
     return 2
 
 

@@ -107,10 +107,12 @@ class FaultInjection:
             screen.item(fault.what, outcome)
         if not self._found:
             return
-        screen.say("\n  $ python -m ops dlq list --non-empty")
+        screen.say()
+        screen.say("  $ python -m ops dlq list --non-empty")
         for line in self._listing.splitlines():
             screen.say(f"  {line}")
-        screen.say("\n  $ python -m ops dlq redrive --all --yes")
+        screen.say()
+        screen.say("  $ python -m ops dlq redrive --all --yes")
         left = screen.paint(f"{self._left:,} still there", RED) if self._left else "none is left"
         screen.say(f"  {self._moved:,} redriven, {left}")
 

@@ -56,8 +56,7 @@ def explain(
     settings = run.cloud.directory / "env"
     settings.touch(mode=0o600)
     settings.write_text(_settings(run, customer))
-    screen.say(
-        f"""
+    text = f"""
 See it in a browser, with its orders and dead letters:
 
   {console}
@@ -114,7 +113,8 @@ After an edit (the warehouse's workers keep the code that they were started with
   npx cdk deploy --all --require-approval never {" ".join(CONTEXT_OPTIONS)}
 
 Ctrl-C here ends everything."""
-    )
+    for each in text.splitlines():
+        screen.say(each)
 
 
 def _settings(run: Run, customer: str) -> str:

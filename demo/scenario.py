@@ -56,7 +56,8 @@ def run_demo(orders: Path, *, port: int | None, keep: bool) -> int:
         outputs = show_deployment(cloud, screen)
         use = partial(_use_until_interrupted, screen=screen) if keep else None
         kept = run_export(cloud, outputs, database, screen, use=use)
-    screen.say(f"\n  {time.monotonic() - began:.1f} s in all")
+    screen.say()
+    screen.say(f"  {time.monotonic() - began:.1f} s in all")
     return 0 if kept else 1
 
 

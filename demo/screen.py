@@ -1,6 +1,11 @@
-"""The output of a run, on a terminal, in a file or in a pipe."""
+"""The output of a run, on a terminal, in a file or in a pipe.
+
+Some of it was written by others: SKUs, cells of exports, errors. So whatever could move the cursor,
+reorder text or hide any is printed as its escape sequence.
+"""
 
 import os
+import secrets
 import shutil
 import sys
 import time
@@ -9,6 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from ops.output import printable
+
+COLOUR = secrets.token_hex(8)
+"""Stands for the beginning of a colour's escape sequence, and is in no text of others."""
 BOLD, RED, GREEN = 1, 31, 32
 
 Note = Callable[[str], None]
@@ -23,23 +32,25 @@ class Screen:
 
     def say(self, text: str = "") -> None:
         """Write a line."""
-        print(text, file=self.out, flush=True)
+        self.out.write(f"{_shown(text)}\n")
+        self.out.flush()
 
     def title(self, text: str) -> None:
         """Write a headline."""
-        self.say(f"\n{self.paint(text, BOLD)}")
+        self.say()
+        self.say(self.paint(text, BOLD))
 
     def item(self, label: object, text: object = "") -> None:
         """Write a label and its value."""
         self.say(f"  {label:<22}{text}".rstrip())
 
     def paint(self, text: str, colour: int) -> str:
-        """Return the text in an ANSI colour, or unchanged where colours are not wanted.
+        """Return the text for a line: in an ANSI colour, or unchanged where none are wanted.
 
         https://no-color.org
         """
         wanted = self.out.isatty() and not os.environ.get("NO_COLOR")
-        return f"\033[{colour}m{text}\033[0m" if wanted else text
+        return f"{COLOUR}{colour}m{text}{COLOUR}0m" if wanted else text
 
     def of(self, count: int, expected: int) -> str:
         """Return the count; if it is not the expected one, add that, in red."""
@@ -57,7 +68,7 @@ class Screen:
             last = text
             if self.out.isatty():
                 line = f"  {name:<22}{text}"[: shutil.get_terminal_size().columns - 1]
-                self.out.write(f"\r\033[K{line}")
+                self.out.write(f"\r\033[K{_shown(line)}")
                 self.out.flush()
 
         note("")
@@ -67,8 +78,13 @@ class Screen:
             if self.out.isatty():
                 self.say()
             raise
-        start = "\r\033[K" if self.out.isatty() else ""
-        self.say(f"{start}  {name:<22}{last:<50}{time.monotonic() - began:6.1f} s")
+        if self.out.isatty():
+            self.out.write("\r\033[K")
+        self.say(f"  {name:<22}{last:<50}{time.monotonic() - began:6.1f} s")
+
+
+def _shown(text: str) -> str:
+    return printable(text).replace(COLOUR, "\033[")
 
 
 def bar(done: int, total: int, width: int = 24) -> str:

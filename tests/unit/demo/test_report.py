@@ -49,11 +49,44 @@ def test_phase_on_a_terminal_is_redrawn():
 
 
 def test_colours_only_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch):
+    def painted(out: io.StringIO) -> str:
+        of = Screen(out)
+        of.say(of.paint("x", screen.RED))
+        return out.getvalue()
+
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert Screen(Terminal()).paint("x", screen.RED) == "\033[31mx\033[0m"
-    assert Screen(io.StringIO()).paint("x", screen.RED) == "x"
+    assert painted(Terminal()) == "\033[31mx\033[0m\n"
+    assert painted(io.StringIO()) == "x\n"
     monkeypatch.setenv("NO_COLOR", "1")
-    assert Screen(Terminal()).paint("x", screen.RED) == "x"
+    assert painted(Terminal()) == "x\n"
+
+
+HOSTILE = "A\x1b[31m\x1b[2K\r\n9  Nothing is lost  holds\u202e\u200b\x9b1A\x07\ud800"
+
+
+@pytest.mark.parametrize("out", [io.StringIO, Terminal])
+def test_what_others_wrote_cannot_change_the_report(
+    out: type[io.StringIO], database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+):
+    """SKUs, cells of exports, names of queues and texts for customers, wherever they are shown."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    database.execute(
+        "INSERT INTO rejections VALUES (1, ?, ?, ?)", [HOSTILE[:-1], HOSTILE[:-1], HOSTILE[:-1]]
+    )
+    broken = Violation(invariant=3, subject=HOSTILE, problem=HOSTILE)
+    shown = Screen(out())
+
+    report.show_rejections(shown, database)
+    report.show_invariants(shown, [broken])
+    shown.title(HOSTILE)
+    shown.item(HOSTILE, shown.paint(HOSTILE, screen.RED))
+    with shown.phase(HOSTILE) as note:
+        note(HOSTILE)
+
+    said = shown.out.getvalue().replace("\r\033[K", "")  # type: ignore[attr-defined]
+    assert said.replace("\n", "").isprintable()
+    assert "\n9  Nothing" not in said
+    assert "\\x1b[31m" in said
 
 
 def test_promises_hold_or_are_broken_by_name():
