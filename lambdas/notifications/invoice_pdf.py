@@ -28,8 +28,8 @@ def render(event: EventEnvelope[OrderConfirmed], *, number: str) -> bytes:
     """Return the PDF of an invoice. The same arguments give the same bytes.
 
     The customer appears by id: events carry no names, and a name may change. The font is one that
-    every PDF reader has, so none is embedded. It has the letters of Western Europe; others become
-    question marks.
+    every PDF reader has, so none is embedded. It has the letters of Western Europe; others, and
+    hidden characters, become question marks.
     """
     order, at = event.data, datetime.fromisoformat(event.metadata.occurred_at).astimezone(UTC)
     currency = order.total.currency
@@ -72,4 +72,5 @@ def _row(pdf: FPDF, cells: Sequence[str]) -> None:
 
 
 def _printable(text: str) -> str:
-    return text.encode("latin-1", errors="replace").decode("latin-1")
+    shown = "".join(char if char.isprintable() else "?" for char in text)
+    return shown.encode("latin-1", errors="replace").decode("latin-1")

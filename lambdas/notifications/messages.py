@@ -8,7 +8,12 @@ from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.inventory import OutOfStock
 from lambdas.contracts.notifications import NOTIFIED_EVENTS
-from lambdas.contracts.orders import OrderCancelled, OrderConfirmed, OrderRejected
+from lambdas.contracts.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderRejected,
+    explain_cancellation,
+)
 from lambdas.contracts.parsing import parse_event_if_known
 from lambdas.contracts.payments import PaymentDeclined
 from lambdas.contracts.shipping import AddressUndeliverable
@@ -67,7 +72,8 @@ def compose_email(event: EventEnvelope[Any]) -> EmailMessage:
             text = f"We are sorry: your order cannot be fulfilled; {why}. Nothing is charged."
         case OrderCancelled() as order:
             what = "is cancelled"
-            why = f": {order.explanation}" if order.explanation else ""
+            explanation = explain_cancellation(order.reason)
+            why = f": {explanation}" if explanation else ""
             text = f"Your order is cancelled{why}. Whatever was charged for it is given back."
         case _:
             what = "is on its way"

@@ -50,6 +50,15 @@ def test_largest_order_fits_on_three_pages():
     assert pdf.count(b"/Type /Page\n") == 3
 
 
+@pytest.mark.parametrize("hidden", ["\n", "\r", "\x1b[2K", "\x00", "\x9b", "\xad"])
+def test_hidden_characters_add_no_line_and_hide_nothing(hidden: str):
+    """No order has them, but an event of an older release may."""
+    text = words(render(confirmed(country=f"EIRE{hidden}Paid"), number="INV-1"))
+
+    assert "Country: EIRE?" in text
+    assert hidden not in text
+
+
 @pytest.mark.parametrize("country", ["Côte d'Ivoire", "日本", "x (y) \\ z", "a\nb", "w" * 300])
 def test_text_in_any_script_is_rendered(country: str):
     assert render(confirmed(country=country), number="INV-1").startswith(b"%PDF")
