@@ -12,11 +12,25 @@ DOMAIN_NAME = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+
 CERTIFICATE_ARN = re.compile(r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+")
 
 
+ID_HASH_LENGTH = 8
+"""The number of letters that the CDK appends to a logical id."""
+
+
 def stack_name(environment: str, service: str) -> str:
     """Return the name of a service's stack, such as ``Orders-Dev-Payments``."""
     return f"Orders-{environment.capitalize()}-{service}"
 
 
+def environment_of(stack: str) -> str:
+    """Return a stack's environment, as operators write it: ``dev``."""
+    return stack.rpartition("-")[0].rpartition("-")[2].lower()
+
+
 def service_of(stack: str) -> str:
     """Return a stack's service, as operators write it: ``payments``."""
     return stack.rpartition("-")[2].lower()
+
+
+def resource_name(stack: str, logical_id: str) -> str:
+    """Return a resource's name, as operators write it: ``orders/Repair``."""
+    return f"{service_of(stack)}/{logical_id[:-ID_HASH_LENGTH]}"

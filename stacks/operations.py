@@ -46,6 +46,7 @@ class OperationsStack(Stack):
             self,
             "Throttled",
             alarm_description="Functions: throttled for 15 minutes (of the whole account)",
+            command="order list --deferred",
             metric=cloudwatch.Metric(
                 namespace="AWS/Lambda",
                 metric_name="Throttles",

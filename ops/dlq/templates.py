@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stacks.names import resource_name
+
 QUEUE, BUCKET, FUNCTION = "AWS::SQS::Queue", "AWS::S3::Bucket", "AWS::Lambda::Function"
 MAPPING, MACHINE = "AWS::Lambda::EventSourceMapping", "AWS::StepFunctions::StateMachine"
-ID_HASH_LENGTH = 8
-"""The number of letters that the CDK appends to a logical id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Resource:
     @property
     def name(self) -> str:
         """The name in the command's output, such as ``orders/Repair``."""
-        return f"{self.stack.rpartition('-')[2].lower()}/{self.id[:-ID_HASH_LENGTH]}"
+        return resource_name(self.stack, self.id)
 
     def __str__(self) -> str:
         return self.name

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from aws_cdk import Stack
+from aws_cdk import CfnResource, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
-from constructs import Construct
+from constructs import Construct, IConstruct
 
-from stacks.names import service_of
+from stacks.names import environment_of, resource_name, service_of
 
 
 def alarm(
@@ -17,6 +17,7 @@ def alarm(
     *,
     alarm_description: str,
     metric: cloudwatch.IMetric,
+    command: str,
     alarms: sns.ITopic,
     threshold: float = 0,
     evaluation_periods: int = 1,
@@ -25,7 +26,8 @@ def alarm(
     """Notify ``alarms`` when the metric exceeds ``threshold`` in ``evaluation_periods`` in a row.
 
     ``alarm_description`` names the consumer and the condition, as in ``Picking: dead letters
-    waiting``; the service is put in front: ``warehouse/Picking: dead letters waiting``.
+    waiting``; the service is put in front: ``warehouse/Picking: dead letters waiting``. ``command``
+    is what an operator types first, after ``python -m ops``.
 
     Missing data does not raise the alarm: an unused resource has no metrics. With
     ``ignore_missing_data`` the alarm keeps its state until there is data again.
@@ -35,6 +37,7 @@ def alarm(
         scope,
         id,
         alarm_description,
+        command,
         alarms,
         metric=metric,
         threshold=threshold,
@@ -50,6 +53,7 @@ def alarm_on_silence(
     *,
     alarm_description: str,
     metric: cloudwatch.IMetric,
+    command: str,
     alarms: sns.ITopic,
 ) -> None:
     """Notify ``alarms`` when the metric is 0, or missing, for its whole period: a day at most."""
@@ -57,6 +61,7 @@ def alarm_on_silence(
         scope,
         id,
         alarm_description,
+        command,
         alarms,
         metric=metric,
         threshold=1,
@@ -66,10 +71,24 @@ def alarm_on_silence(
     )
 
 
+def show_dead_letters(sink: IConstruct) -> str:
+    """Return the command that shows the dead letters of a queue or bucket."""
+    stack, resource = Stack.of(sink), sink.node.default_child
+    if not isinstance(resource, CfnResource):
+        raise TypeError(f"{sink.node.path} has no resource of its own")
+    return f"dlq show {resource_name(stack.node.id, stack.get_logical_id(resource))}"
+
+
 def _notify(
-    scope: Construct, id: str, description: str, alarms: sns.ITopic, **condition: Any
+    scope: Construct,
+    id: str,
+    description: str,
+    command: str,
+    alarms: sns.ITopic,
+    **condition: Any,
 ) -> None:
-    service = service_of(Stack.of(scope).node.id)
+    stack = Stack.of(scope).node.id
+    first = f"python -m ops {command} --env {environment_of(stack)}"
     cloudwatch.Alarm(
-        scope, id, alarm_description=f"{service}/{description}", **condition
+        scope, id, alarm_description=f"{service_of(stack)}/{description}. {first}", **condition
     ).add_alarm_action(actions.SnsAction(alarms))

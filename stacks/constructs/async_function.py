@@ -78,6 +78,7 @@ class AsyncFunction(ServiceFunction):
                 self,
                 name,
                 alarm_description=f"{id}: Lambda could not deliver an outcome ({metric})",
+                command="dlq list",
                 metric=self.metric(metric, period=Duration.minutes(1), statistic="Sum"),
                 alarms=alarms,
             )

@@ -141,6 +141,7 @@ class HttpApi(Construct):
                 self,
                 id,
                 alarm_description=f"Api: {condition}",
+                command="smoke",
                 metric=metric,
                 threshold=threshold,
                 evaluation_periods=periods,

@@ -7,7 +7,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct
 
-from stacks.constructs.alarm import alarm
+from stacks.constructs.alarm import alarm, show_dead_letters
 from stacks.constructs.nag import acknowledge
 
 HIGH_THROUGHPUT_FIFO: dict[str, Any] = {
@@ -59,6 +59,7 @@ class DeadLetterQueue(sqs.Queue):
             self,
             "NotEmpty",
             alarm_description=f"{consumer}: dead letters waiting ({contents})",
+            command=show_dead_letters(self),
             metric=self.metric_approximate_number_of_messages_visible(
                 period=Duration.minutes(1), statistic="Maximum"
             ),
@@ -144,6 +145,7 @@ def alarm_on_message_age(
         scope,
         id,
         alarm_description=alarm_description,
+        command="console",
         metric=queue.metric_approximate_age_of_oldest_message(
             period=Duration.minutes(1), statistic="Maximum"
         ),

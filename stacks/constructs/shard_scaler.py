@@ -75,6 +75,7 @@ class ShardScaler(Construct):
             "Throttled",
             alarm_description=f"{self.function.node.id}: the stream rejects records for 15 "
             "minutes, whatever the scaler did (shard ceiling reached, or one hot key)",
+            command="console",
             metric=stream.metric_write_provisioned_throughput_exceeded(
                 period=Duration.minutes(1), statistic="Sum"
             ),

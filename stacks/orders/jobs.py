@@ -112,6 +112,7 @@ class OrderJobs(Construct):
                 self,
                 id,
                 alarm_description=f"Fulfilment: {condition}",
+                command="order list --deferred",
                 metric=cloudwatch.Metric(
                     namespace="Orders",
                     metric_name=metric,

@@ -116,6 +116,7 @@ def declare_sagas(
                 "NoOrders",
                 alarm_description=f"{id}: no order for {within.to_human_string()}",
                 metric=saga.machine.metric_started(period=within, statistic="Sum"),
+                command="smoke",
                 alarms=alarms,
             )
         starter = iam.Role(

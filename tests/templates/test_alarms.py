@@ -1,11 +1,17 @@
 """Alarms that say that customers are not served."""
 
+import re
+import sys
 from typing import Any
 
 import pytest
 
-from tests.templates.kinds import ALARM
+from ops.__main__ import _arguments
+from ops.dlq.selection import find_sink
+from stacks.environments import ENVIRONMENTS
+from tests.templates.kinds import ALARM, QUEUE
 from tests.templates.synthesis import OPTIONS, Platform, platform, synthesis_of
+from tests.unit.ops.dead_letter_samples import sinks
 
 
 def alarm(of: Platform, containing: str) -> Any:
@@ -61,3 +67,19 @@ def test_no_order_for_a_while_raises_no_alarm_by_default():
     said = [each.properties["AlarmDescription"] for each in platform("prod").all(ALARM)]
 
     assert [text for text in said if "no order for" in text] == []
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_alarm_says_which_command_to_type_first(environment: str, monkeypatch: pytest.MonkeyPatch):
+    """The command parses it; a dead-letter queue in it is the one that the alarm watches."""
+    for each in platform(environment).all(ALARM):
+        command = each.properties["AlarmDescription"].partition("python -m ")[2].split()
+        monkeypatch.setattr(sys, "argv", command)
+        arguments = _arguments()
+
+        assert arguments.env == environment
+        if command[1:3] == ["dlq", "show"]:
+            shown = find_sink(sinks(environment), arguments.queue).resource
+            assert shown.stack == each.stack
+            if shown.kind == QUEUE:
+                assert each.id.startswith(re.sub(r"\w{8}$", "", shown.id))

@@ -127,6 +127,7 @@ class Saga(Construct):
                 self,
                 end,
                 alarm_description=f"{id}: an execution ended without writing an outcome: {end}",
+                command="order list --stuck",
                 metric=self.machine.metric(
                     f"Executions{end}", period=Duration.minutes(1), statistic="Sum"
                 ),

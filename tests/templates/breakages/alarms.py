@@ -46,6 +46,10 @@ BREAKAGES: list[Case] = [
         alarms.alarm_description_is_unique,
         change(kinds.ALARM, "Repair", AlarmDescription="Queue is not empty"),
     ),
+    (
+        alarms.alarm_description_is_unique,
+        change(kinds.ALARM, "Repair", AlarmDescription="orders/Sagas: dead letters waiting"),
+    ),
     (alarms.alarm_description_is_unique, repeat_alarm_description),
     (alarms.queue_has_alarm, silence(AlarmActions=[])),
     (alarms.queue_has_alarm, silence(ActionsEnabled=False)),

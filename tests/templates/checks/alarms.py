@@ -23,8 +23,8 @@ def alarm_description_is_unique(platform: Platform) -> Iterator[str]:
     for alarm in platform.all(ALARM):
         description = str(alarm.properties.get("AlarmDescription"))
         service = service_of(alarm.stack)
-        if not re.match(rf"{service}/\w+: ", description):
-            yield f"{alarm}: it does not name service and consumer: {description}"
+        if not re.fullmatch(rf"{service}/\w+: .+\. python -m ops .+ --env \w+", description):
+            yield f"{alarm}: it does not name service, consumer and command: {description}"
         other = seen.setdefault(description, alarm)
         if other is not alarm:
             yield f"{alarm}: it reads the same as {other}"
