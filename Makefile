@@ -107,7 +107,11 @@ model: setup ## all states of one order, whatever happens in whatever order; min
 	@python -m simulation.model
 	@python -m simulation.model --faults 2 --disputes 0
 
-.PHONY: abuse
+.PHONY: abuse mutation
+mutation: setup ## remove each guard in turn, in code and templates; say which ones no test misses (ONLY=orders)
+	python -m tests.mutation $(ONLY)
+	python -m tests.mutation.templates $(ONLY)
+
 abuse: setup ## every route and consumer under generated and mutated input, new in each run (EXAMPLES=2000)
 	ABUSE_EXAMPLES=$(or $(EXAMPLES),2000) pytest tests/abuse
 

@@ -9,7 +9,7 @@ from lambdas.contracts.event import Event
 from lambdas.contracts.parsing import UnknownEventError
 from simulation.templates import Templates
 from tests.contracts.catalog import EVENTS, read, sample_of
-from tests.support.abuse_platform import SKU, AbusedPlatform, templates
+from tests.support.abuse_platform import SKU, VICTIM, AbusedPlatform, templates
 from tests.support.in_process import InProcess
 from tests.support.in_process_consumers import Consumers
 from tests.support.source_records import QUEUE, RULE, STREAM, wrapped
@@ -42,14 +42,18 @@ def reads(platform: AbusedPlatform, name: str, event: type[Event]) -> bool:
     return outcome.error != UnknownEventError.__name__ and "is none of" not in said
 
 
+def read_by_each(platform: AbusedPlatform) -> dict[str, set[str]]:
+    """The events that each function or worker reads, if they are delivered to it."""
+    return {
+        name: {each.__name__ for each in EVENTS if reads(platform, name, each)}
+        for name in received(platform.consumers)
+    }
+
+
 @pytest.fixture(scope="module")
 def read_by(prepared_platform: AbusedPlatform) -> dict[str, set[str]]:
-    """The events that each function or worker reads, if they are delivered to it."""
     with prepared_platform.here.installed():
-        return {
-            name: {each.__name__ for each in EVENTS if reads(prepared_platform, name, each)}
-            for name in received(prepared_platform.consumers)
-        }
+        return read_by_each(prepared_platform)
 
 
 OF_OTHERS = ("payments.ingest_dispute",)
@@ -112,22 +116,40 @@ def test_consumer_that_is_deaf_to_one_of_its_events_is_found(
     assert deaf(found, read_by) == {consumer: {event}}
 
 
+COMMANDS: dict[str, dict[str, Any]] = {
+    "inventory.release_stock": {},
+    "notifications.erase_customer": {"customer_id": VICTIM, "dry_run": False},
+    "orders.lift_hold": {"cause": "c"},
+    "orders.mark_compensation_completed": {"compensation": "RefundPayment"},
+    "orders.resume_order": {},
+    "shipping.cancel_shipment": {},
+}
+"""Commands of a saga or an operator that the preparation did not send."""
+
+
+def rights_used(platform: AbusedPlatform) -> dict[str, set[Right]]:
+    """The rights that functions use for each route and record, by their modules."""
+    here, consumers = platform.here, platform.consumers
+    path = {"order_id": platform.own_order, "sku": SKU}
+    query = {"day": "2026-12-01", "per": "product"}
+    for route in platform.routes:
+        here.restore()
+        platform.request(route, path=path, query=query)
+    for name, contents in consumers.delivered.items():
+        consumer = consumers.named(name)
+        for content in contents:
+            here.restore()
+            consumer.invoke(wrapped(consumer.kind, [content]))
+    for function, command in COMMANDS.items():
+        here.restore()
+        here.call_function(function, {"order_id": platform.own_order, **command})
+    return here.used
+
+
 @pytest.fixture(scope="module")
 def used(prepared_platform: AbusedPlatform) -> dict[str, set[Right]]:
-    """The rights that functions use for each route and record, by their modules."""
-    here, consumers = prepared_platform.here, prepared_platform.consumers
-    path = {"order_id": prepared_platform.own_order, "sku": SKU}
-    query = {"day": "2026-12-01", "per": "product"}
-    with here.installed():
-        for route in prepared_platform.routes:
-            here.restore()
-            prepared_platform.request(route, path=path, query=query)
-        for name, contents in consumers.delivered.items():
-            consumer = consumers.named(name)
-            for content in contents:
-                here.restore()
-                consumer.invoke(wrapped(consumer.kind, [content]))
-    return here.used
+    with prepared_platform.here.installed():
+        return rights_used(prepared_platform)
 
 
 def test_each_function_may_do_what_it_does(used: dict[str, set[Right]]):

@@ -49,6 +49,8 @@ def on_another(kind: str, containing: str) -> Json:
 
 
 MISSING = (
+    ("GetOrder", "logs:CreateLogStream"),
+    ("GetOrder", "logs:PutLogEvents"),
     ("MoveUnits", "dynamodb:GetRecords"),
     ("UpdateSales", "kinesis:GetShardIterator"),
     ("UpdateSales", "s3:PutObject"),

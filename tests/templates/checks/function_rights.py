@@ -70,12 +70,15 @@ CALLS = {
     "kinesis:UpdateShardCount": {"update_shard_count"},
 }
 """The names in the code without which an action is never called."""
-ALWAYS = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments",
-          "xray:PutTelemetryRecords"}  # fmt: skip
+LOGGING = ("logs:CreateLogStream", "logs:PutLogEvents")
+TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
 
 def by_lambda(platform: Platform, function: Resource) -> Iterator[tuple[str, Resource]]:
     """Yield what Lambda does for a function: actions, each with the resource."""
+    logs = platform.referred(function.stack, function.properties["LoggingConfig"]["LogGroup"])
+    if logs is not None:
+        yield from ((action, logs) for action in LOGGING)
     for mapping in platform.all(MAPPING):
         if platform.referred(mapping.stack, mapping.properties["FunctionName"]) != function:
             continue
@@ -133,7 +136,7 @@ def function_has_no_right_that_its_code_cannot_use(platform: Platform) -> Iterat
         variables = function.properties.get("Environment", {}).get("Variables", {})
         named = set(map(str, _named(platform, function.stack, variables)))
         for action, resource, written in granted(platform, function):
-            if action in ALWAYS or (action, str(resource)) in lambdas:
+            if action in TRACING or (action, str(resource)) in lambdas:
                 continue
             if not CALLS.get(action, set()) & names_used(function.properties["Handler"]):
                 yield f"{function}: it may {action}, and its code never does"

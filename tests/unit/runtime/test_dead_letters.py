@@ -75,6 +75,34 @@ def test_long_reason_is_cut():
     assert len(printable("\x00" * 5_000)) == MAX_REASON
 
 
+def test_reason_of_the_greatest_length_is_whole():
+    assert printable("é" * MAX_REASON) == "é" * MAX_REASON
+    assert len(printable("\x1b" * MAX_REASON)) == MAX_REASON
+
+
+def test_missing_reason_is_unknown():
+    assert with_reason({}, "", body="")["reason"]["StringValue"] == "unknown"
+
+
+def test_message_with_room_for_exactly_the_reason_has_it():
+    nine = {f"a{i}": {"DataType": "String", "StringValue": "v"} for i in range(9)}
+    reason = {"DataType": "String", "StringValue": "bad"}
+    taken = sum(len(text) for text in ("reason", "String", "bad"))
+
+    assert with_reason(nine, "bad", body="") == nine | {"reason": reason}
+    assert with_reason({}, "bad", body="b" * (MAX_MESSAGE_BYTES - taken)) == {"reason": reason}
+    assert with_reason({}, "bad", body="b" * (MAX_MESSAGE_BYTES - taken + 1)) == {}
+
+
+@pytest.mark.parametrize("send", [DeadLetterQueue.send_event, DeadLetterQueue.send_record])
+def test_reason_of_an_event_or_record_is_escaped(send: Any):
+    sqs = FakeSqs()
+
+    send(DeadLetterQueue("dead-letters", sqs=sqs), {"id": 1}, reason="\x1b[31m")
+
+    assert json.loads(sqs.sent[0]["MessageBody"])["reason"] == "\\x1b[31m"
+
+
 def test_attributes_stay_binary_ones_too():
     attributes = {
         "trace": {"dataType": "String", "stringValue": "t"},

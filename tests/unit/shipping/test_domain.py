@@ -1,15 +1,25 @@
+from dataclasses import replace
+
 import pytest
 
-from lambdas.contracts.shipping import AddressUndeliverable, BookShipment, ShipmentAlreadyCancelled
+from lambdas.contracts.shipping import (
+    AddressUndeliverable,
+    BookShipment,
+    ShipmentAlreadyCancelled,
+    ShipmentAlreadyDispatched,
+)
 from lambdas.contracts.values import Line
 from lambdas.shipping.domain import (
     Shipment,
     ShipmentState,
+    event_for_change,
     plan_shipment,
     refuse_unless_booked,
+    refuse_unless_cancelled,
     shipment_id,
 )
 
+NOW = "2026-01-01T00:00:00+00:00"
 LINES = (Line(sku="A", quantity=2),)
 
 
@@ -56,6 +66,29 @@ def test_cancelled_shipment_refuses_a_late_booking():
 
     with pytest.raises(ShipmentAlreadyCancelled, match="order o1 was cancelled"):
         refuse_unless_booked(shipment)
+
+
+@pytest.mark.parametrize("state", ShipmentState)
+def test_only_a_shipment_that_has_left_cannot_be_cancelled(state: ShipmentState):
+    shipment = replace(planned("France"), state=state)
+
+    if state == ShipmentState.DISPATCHED:
+        with pytest.raises(ShipmentAlreadyDispatched, match="order o1 has left"):
+            refuse_unless_cancelled(shipment)
+    else:
+        refuse_unless_cancelled(shipment)
+
+
+def test_only_the_change_to_dispatched_has_an_event():
+    booked = replace(planned("France"), changed_at=NOW)
+    left = replace(booked, state=ShipmentState.DISPATCHED, cause="picked")
+
+    assert event_for_change(None, booked) is None
+    assert event_for_change(left, replace(left, held=True)) is None
+    (first, second) = (event_for_change(before, left) for before in (None, booked))
+    assert first is not None
+    assert first == second
+    assert (first.data.lines, first.metadata.causation_id) == (LINES, "picked")
 
 
 def test_shipment_id_is_derived_from_the_order_and_opaque():

@@ -63,6 +63,18 @@ class TestHold:
         assert left is not None
         assert (left.state, left.cause) == (ShipmentState.DISPATCHED, "picked")
 
+    def test_picked_shipment_stays_when_its_order_is_held_once_more(self):
+        waiting = picked(updated(PLAN, held=True, sequence=3))
+
+        again = updated(waiting, held=True, sequence=4)
+
+        assert again == replace(PLAN, held=True, picked=True, hold_sequence=4)
+
+    def test_order_without_a_shipment_cannot_be_dispatched(self):
+        assert picked(None) is None
+        with pytest.raises(NoShipmentError):
+            require_shipment(None, "o1")
+
     def test_older_event_is_ignored(self):
         lifted = updated(PLAN, held=False, sequence=4)
 

@@ -1,0 +1,55 @@
+"""``python -m tests.mutation orders inventory``: mutate these services, or all.
+
+It prints each mutant that no test catches, unless ``survivors.json`` has a reason for it, and a
+summary as the last line. It ends with 1 if there is a survivor without a reason.
+"""
+
+import json
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.operators import mutants_of, unchanged
+from tests.mutation.plugin import Mutation
+from tests.support.modules import modules
+
+SURVIVORS = Path(__file__).with_name("survivors.json")
+TESTS = ("tests/unit", "tests/contracts", "tests/abuse")
+QUIET = ("-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:terminal")
+
+
+def main() -> int:
+    """Run the mutants of what the arguments name; return the exit code."""
+    parser = ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    parser.add_argument("only", nargs="*", help="parts of modules' paths (default: all)")
+    parser.add_argument("--one-in", type=int, default=1, help="only every n-th mutant")
+    parser.add_argument("--tests", nargs="*", default=TESTS, help="where the tests are")
+    parser.add_argument("--unchanged", action="store_true", help="change nothing")
+    given = parser.parse_args()
+    paths = [
+        path
+        for path in modules("lambdas", "workers")
+        if not given.only or any(f"/{part}" in f"/{path.as_posix()}" for part in given.only)
+    ]
+    make = unchanged if given.unchanged else mutants_of
+    mutants = [mutant for path in paths for mutant in make(path)][:: given.one_in]
+    run = Mutation(mutants)
+    pytest.main([*QUIET, *given.tests], plugins=[run])
+    reasons: dict[str, str] = json.loads(SURVIVORS.read_text())
+    survivors = [result for result in run.results if not result.caught_by]
+    unexplained = [each for each in survivors if each.mutant.name not in reasons]
+    for each in unexplained:
+        reach = f"survived {each.reached} tests" if each.reached else "no test reaches it"
+        sys.stdout.write(f"{each.mutant.name} (line {each.mutant.line}): {reach}\n")
+    caught = len(run.results) - len(survivors)
+    sys.stdout.write(
+        f"{len(run.results)} mutants of {len(paths)} modules: {caught} caught, {len(survivors)}"
+        f" survived, {len(unexplained)} of these without a reason\n"
+    )
+    return 1 if unexplained or not run.results else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
