@@ -81,7 +81,7 @@ STOCK_CHECKS = (
     ),
     Check(
         1,
-        """SELECT sku, 'was ' || detail_type || ' as change ' || sequence
+        """SELECT DISTINCT sku, 'was ' || detail_type || ' as change ' || sequence
             || ', and nothing was ordered' FROM stock_events
         WHERE detail_type IN ('StockBelowMinimum', 'StockSoldOut')
         AND event_id NOT IN (SELECT purchase_order_id FROM purchase_orders)""",

@@ -18,6 +18,7 @@ BREAKS = [
     ("DELETE FROM events WHERE detail_type = 'OrderDispatched'", 1, "g", "no OrderDispatched"),
     ("DELETE FROM events WHERE order_id = 'c' AND sequence = 2", 1, "c", "1 were logged"),
     ("UPDATE events SET sequence = 9 WHERE sequence = 2", 1, "c", "1 were logged"),
+    ("UPDATE events SET sequence = 1 WHERE sequence = 2", 1, "c", "1 were logged"),
     ("UPDATE orders SET state = 'WITHDRAWN' WHERE order_id = 'w'", 1, "w", "still WITHDRAWN"),
     ("UPDATE orders SET state = 'CANCELLED' WHERE order_id = 'd'", 1, "d", "no request was made"),
     ("UPDATE orders SET state = 'CONFIRMED' WHERE order_id = 'm'", 1, "m", "and is CONFIRMED"),
@@ -151,6 +152,7 @@ BREAKS = [
     ),
     ("UPDATE entries SET amount = 999 WHERE order_id = 'c'", 4, "c", "the ledger took 999"),
     ("DELETE FROM entries WHERE order_id = 'c'", 4, "c", "the ledger took 0"),
+    ("UPDATE entries SET currency = 'EUR' WHERE order_id = 'c'", 4, "c", "the ledger took 0"),
     ("UPDATE entries SET order_id = 'x' WHERE order_id = 'c'", 4, "x", "is no order"),
     ("UPDATE reservations SET state = 'RESERVED' WHERE order_id = 'p'", 5, "p", "reservation"),
     (
@@ -170,6 +172,13 @@ BREAKS = [
         )
     ),
     ("INSERT INTO reservations VALUES ('b', 'RESERVED')", 5, "b", "its reservation"),
+    *(
+        (
+            f"UPDATE reservations SET state = '{state}' WHERE order_id = 'a'",
+            *(5, "a", "still has its reservation"),
+        )
+        for state in ("WAITING", "SHIPPING", "SHIPPED")
+    ),
     ("UPDATE charges SET state = 'PENDING' WHERE order_id = 'v'", 5, "v", "stands as PENDING"),
     ("UPDATE shipments SET state = 'BOOKED' WHERE order_id = 'v'", 5, "v", "its shipment"),
 ]

@@ -64,6 +64,82 @@ def test_promise_broken_when_all_work_is_done_is_found_and_named(
     ], found
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(changes, id=name)
+        for name, *changes in (
+            (
+                "units are being shipped",
+                "UPDATE reservations SET state = 'SHIPPING' WHERE order_id = 'c'",
+            ),
+            (
+                "units are being released",
+                "UPDATE reservations SET state = 'RELEASING' WHERE order_id = 'a'",
+                "UPDATE stock SET available = 4, reserved = 4 WHERE sku = 'A1'",
+                "UPDATE availability SET available = 4 WHERE sku = 'A1'",
+                "UPDATE warehouse_stock SET available = 4, reserved = 4 WHERE sku = 'A1'",
+            ),
+            (
+                "the order of somebody else was cancelled",
+                "DELETE FROM accepted WHERE order_id = 'b'",
+                "DELETE FROM cancel_requests WHERE order_id = 'b'",
+            ),
+            (
+                "a duplicate was cancelled",
+                "DELETE FROM cancel_requests WHERE order_id = 'b'",
+                "UPDATE orders SET reason = 'DuplicateOrder' WHERE order_id = 'b'",
+            ),
+            (
+                "orders cannot note that the parcel has left",
+                "UPDATE orders SET state = 'CONFIRMED' WHERE order_id = 'g'",
+                f"INSERT INTO dead_letters VALUES ('Q', '{EVENT.replace('ORDER', 'g')}')",
+            ),
+            (
+                "the last event and a crossing were delivered twice",
+                "INSERT INTO events VALUES ('g again', 'g', 3, 'OrderDispatched', '')",
+                "INSERT INTO stock_events VALUES (NULL, 'A1/15', 'A1', 15, 'StockBelowMinimum')",
+            ),
+            (
+                "an order was picked before it was withdrawn; its parcel did not leave",
+                "INSERT INTO picked_lines VALUES ('w', 'A1', 2)",
+            ),
+        )
+    ],
+)
+def test_records_of_work_in_progress_break_no_promise(
+    quiescent: sqlite3.Connection, changes: list[str]
+):
+    for change in changes:
+        quiescent.execute(change)
+
+    assert list(find_violations(quiescent, CHECKS + QUIESCENT_CHECKS)) == []
+
+
+@pytest.mark.parametrize("change", [change for change, *_ in BREAKS + LATE_BREAKS])
+def test_violation_is_named_once_though_every_event_came_twice(
+    quiescent: sqlite3.Connection, change: str
+):
+    quiescent.execute(change)
+    for again in (
+        "events SELECT log_id || ' again', order_id, sequence, detail_type, message FROM events",
+        "stock_events SELECT NULL, event_id, sku, sequence, detail_type FROM stock_events",
+        "picked_lines SELECT order_id, 'Z9', 1 FROM picked_lines",
+    ):
+        quiescent.execute(f"INSERT INTO {again}")
+
+    found = list(find_violations(quiescent, CHECKS + QUIESCENT_CHECKS))
+    assert len(found) == len(set(found))
+
+
+def test_picked_order_that_was_withdrawn_must_not_leave(quiescent: sqlite3.Connection):
+    quiescent.execute("INSERT INTO picked_lines VALUES ('w', 'A1', 2)")
+    quiescent.execute("UPDATE shipments SET state = 'DISPATCHED' WHERE order_id = 'w'")
+
+    found = {(one.invariant, one.subject) for one in find_violations(quiescent, CHECKS)}
+    assert {(3, "w"), (5, "w")} <= found
+
+
 def test_each_rule_is_broken_by_a_sample(quiescent: sqlite3.Connection):
     rules = CHECKS + QUIESCENT_CHECKS
     fired = set()
