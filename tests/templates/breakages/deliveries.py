@@ -37,6 +37,18 @@ def break_target(kind: str, containing: str, **retry: int) -> Breakage:
     return break_it
 
 
+def forbid_scheduler(action: str) -> Breakage:
+    """Take a right from the role with which Scheduler runs a job."""
+
+    def break_it(broken: Platform) -> Resource:
+        policy = next(r for r in broken.all(kinds.POLICY) if "ExpireOrdersScheduleRole" in r.id)
+        document = policy.properties["PolicyDocument"]
+        document["Statement"] = [s for s in document["Statement"] if s["Action"] != action]
+        return next(r for r in broken.all(kinds.SCHEDULE) if "ExpireOrders" in r.id)
+
+    return break_it
+
+
 RELAY, BATCHES = "RelayOutboxDynamoDBEventSourceOrdersDevOrders", "MoveUnits"
 NEVER = {"MaximumRetryAttempts": 0}
 A_MINUTE = {"MaximumEventAgeInSeconds": 60}
@@ -74,6 +86,7 @@ BREAKAGES: list[Case] = [
             ("NotifyCustomer", NEVER),
             ("NotifyCustomer", A_MINUTE),
             ("PublishOutbox", {"MaximumRetryAttempts": 2}),
+            ("PublishOutbox", {"MaximumEventAgeInSeconds": 6 * 60 * 60}),
             ("HoldOrder", {"FunctionName": {"Ref": "Nothing"}}),
         )
     ),
@@ -87,5 +100,9 @@ BREAKAGES: list[Case] = [
     (
         deliveries.scheduled_run_is_tried_until_the_next,
         change(kinds.SCHEDULE, "ExpireOrders", State="DISABLED"),
+    ),
+    *(
+        (deliveries.scheduler_may_invoke_and_dead_letter, forbid_scheduler(action))
+        for action in ("lambda:InvokeFunction", "sqs:SendMessage")
     ),
 ]

@@ -51,6 +51,7 @@ def on_another(kind: str, containing: str) -> Json:
 MISSING = (
     ("GetOrder", "logs:CreateLogStream"),
     ("GetOrder", "logs:PutLogEvents"),
+    ("GetOrder", "xray:PutTraceSegments"),
     ("MoveUnits", "dynamodb:GetRecords"),
     ("UpdateSales", "kinesis:GetShardIterator"),
     ("UpdateSales", "s3:PutObject"),

@@ -4,9 +4,9 @@ import json
 import re
 from collections.abc import Iterator
 
-from tests.templates.checks.common import DAY, check
+from tests.templates.checks.common import DAY, as_list, check, policies_of, statements
 from tests.templates.kinds import FUNCTION, INVOKE_CONFIG, MAPPING, RULE, SCHEDULE, TABLE
-from tests.templates.synthesis import Platform
+from tests.templates.synthesis import Platform, Resource
 
 HOUR = 60 * 60
 SECONDS = {"minute": 60, "hour": HOUR, "day": DAY}
@@ -59,9 +59,10 @@ def rule_delivers_for_a_day(platform: Platform) -> Iterator[str]:
 @check
 def asynchronous_event_is_retried_for_six_hours(platform: Platform) -> Iterator[str]:
     """As Lambda does by itself. A scheduled function is not: its next run does the work."""
-    scheduled = [
-        platform.referred(s.stack, s.properties["Target"]["Arn"]) for s in platform.all(SCHEDULE)
-    ]
+    scheduled = {
+        str(platform.referred(each.stack, each.properties["Target"]["Arn"])): period(each)
+        for each in platform.all(SCHEDULE)
+    }
     for config in platform.all(INVOKE_CONFIG):
         function = platform.referred(config.stack, config.properties["FunctionName"])
         if function is None or function.kind != FUNCTION:
@@ -71,9 +72,9 @@ def asynchronous_event_is_retried_for_six_hours(platform: Platform) -> Iterator[
             n: config.properties.get(n)
             for n in ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")
         }
-        if function in scheduled:
-            if given["MaximumRetryAttempts"] != 0:
-                yield f"{config}: a failed run is repeated next to the following one"
+        if str(function) in scheduled:
+            if list(given.values()) != [0, scheduled[str(function)]]:
+                yield f"{config}: a run is repeated, or begun, next to the following one"
         elif list(given.values()) != [2, 6 * HOUR]:
             yield f"{config}: an event is not tried three times, or not for six hours"
 
@@ -81,12 +82,36 @@ def asynchronous_event_is_retried_for_six_hours(platform: Platform) -> Iterator[
 @check
 def scheduled_run_is_tried_until_the_next(platform: Platform) -> Iterator[str]:
     for schedule in platform.all(SCHEDULE):
-        number, unit = re.findall(
-            r"rate\((\d+) (\w+?)s?\)", schedule.properties["ScheduleExpression"]
-        )[0]
-        period = int(number) * SECONDS[unit]
+        seconds = period(schedule)
         retry = schedule.properties["Target"].get("RetryPolicy", {})
-        if retry != {"MaximumEventAgeInSeconds": period, "MaximumRetryAttempts": 3}:
+        if retry != {"MaximumEventAgeInSeconds": seconds, "MaximumRetryAttempts": 3}:
             yield f"{schedule}: Scheduler does not try three times more until the next run"
-        if schedule.properties.get("State", "ENABLED") != "ENABLED" or period > HOUR:
+        if schedule.properties.get("State", "ENABLED") != "ENABLED" or seconds > HOUR:
             yield f"{schedule}: it does not run, or not every hour"
+
+
+@check
+def scheduler_may_invoke_and_dead_letter(platform: Platform) -> Iterator[str]:
+    for schedule in platform.all(SCHEDULE):
+        target = schedule.properties["Target"]
+        role = platform.referred(schedule.stack, target["RoleArn"])
+        may = {
+            (action, str(platform.referred(policy.stack, resource)))
+            for policy in (policies_of(platform, role) if role else ())
+            for statement in statements(policy)
+            for action in as_list(statement["Action"])
+            for resource in as_list(statement["Resource"])
+        }
+        for action, place in (
+            ("lambda:InvokeFunction", target["Arn"]),
+            ("sqs:SendMessage", target.get("DeadLetterConfig", {}).get("Arn")),
+        ):
+            if (action, str(platform.referred(schedule.stack, place))) not in may:
+                yield f"{schedule}: Scheduler may not {action}"
+
+
+def period(schedule: Resource) -> int:
+    """Return how many seconds are between the runs of a schedule."""
+    expression = schedule.properties["ScheduleExpression"]
+    number, unit = re.findall(r"rate\((\d+) (\w+?)s?\)", expression)[0]
+    return int(number) * SECONDS[unit]

@@ -127,6 +127,8 @@ def lambda_may_do_what_it_does_for_a_function(platform: Platform) -> Iterator[st
         for action, resource in by_lambda(platform, function):
             if (action, str(resource)) not in may:
                 yield f"{function}: Lambda may not {action} on {resource} for it"
+        if "TracingConfig" in function.properties and not {action for action, _ in may} >= TRACING:
+            yield f"{function}: Lambda may not write its traces"
 
 
 @check

@@ -54,6 +54,13 @@ def test_many_reservations_are_one_change_of_the_sku():
     assert {each.changed_at for each in found.decided} == {LATER}
 
 
+def test_refusal_because_of_others_needs_the_row_unchanged_at_the_limit():
+    found = plan({"A": (2, 0)}, pending("o1", A=1), pending("o2", A=2))
+
+    assert states(found) == {"o1": "RESERVED", "o2": "REFUSED"}
+    assert moved(found) == {"A": (-1, 1, 7)}
+
+
 def test_refusal_because_of_others_needs_the_row_unchanged():
     found = plan({"A": (3, 0)}, pending("o1", A=2), pending("o2", A=2), pending("o3", A=1))
 

@@ -12,6 +12,7 @@ from lambdas.contracts.inventory import (
 from lambdas.contracts.values import MAX_SKUS, Line
 from lambdas.inventory.domain import (
     Reservation,
+    StockBusyError,
     merge_lines_by_sku,
     out_of_stock_message,
     plan_delivery,
@@ -89,8 +90,20 @@ def test_answer_follows_the_reservations_state():
     refuse_unless_reserved(reservation("RESERVED"))
     with pytest.raises(OutOfStock, match=r"^too few available of A$"):
         refuse_unless_reserved(reservation("REFUSED", out_of_stock_message(["A"])))
-    with pytest.raises(ReservationAlreadyReleased, match="order o1 was released"):
-        refuse_unless_reserved(reservation("RELEASED"))
+    for state in ("RELEASING", "RELEASED"):
+        with pytest.raises(ReservationAlreadyReleased, match="order o1 was released"):
+            refuse_unless_reserved(reservation(state))
+    with pytest.raises(StockBusyError, match="order o1 waits for a batch"):
+        refuse_unless_reserved(reservation("WAITING"))
+
+
+def test_last_minimum_of_a_delivery_holds():
+    goods = (delivered("A", 1, minimum=3), delivered("A", 1), delivered("B", 1, minimum=0))
+    command = ReceiveStock(delivery_id="d1", lines=goods)
+
+    planned = plan_delivery(command, received_at="2026-12-01T08:00:00.000Z")
+
+    assert planned.lines == (delivered("A", 2, minimum=3), delivered("B", 1, minimum=0))
 
 
 @pytest.mark.parametrize("sku", [" 85123A", "a//b", "85123A\u200b", "85123A\n"])
