@@ -86,8 +86,8 @@ LOG_KB_PER_CALL = 1
 DISK_GB_PER_INSTANCE, POLL_LOOPS, LONG_POLL_SECONDS = 8, 4, 20
 MAPPING_POLLS = 5
 INDEX_SHARDS = 16
-OWN_METRICS = 7
-"""Outcomes of orders 5, and the open and the deferred ones."""
+OWN_METRICS = 8
+"""Outcomes of orders 5, the open and the deferred ones, and the workers that are ready."""
 CALLS_PER_ORDER = 29.2
 """Invocations per order when orders come one at a time, measured by `bench.function_calls`."""
 STATES_PER_SAGA = 5
@@ -135,7 +135,7 @@ def idle_costs(env: Environment, templates: Templates) -> list[CostItem]:
         CostItem("instances of the warehouse", instances * HOURS_PER_MONTH, INSTANCE_HOUR),
         CostItem("addresses of instances", instances * HOURS_PER_MONTH, ADDRESS_HOUR),
         CostItem("disks of instances", instances * DISK_GB_PER_INSTANCE, DISK_GB_MONTH),
-        CostItem("alarms", kinds.count("AWS::CloudWatch::Alarm"), ALARM_MONTH),
+        CostItem("metrics of alarms", sum(map(_alarm_metrics, found)), ALARM_MONTH),
         CostItem("dashboards", kinds.count("AWS::CloudWatch::Dashboard"), DASHBOARD_MONTH),
         CostItem("keys of our own", kinds.count("AWS::KMS::Key"), KEY_MONTH),
         CostItem("metrics of our own", OWN_METRICS, METRIC_MONTH),
@@ -280,6 +280,13 @@ def _resources(templates: Templates) -> Iterator[tuple[str, Any]]:
     for template in templates.values():
         for resource in template["Resources"].values():
             yield resource["Type"], resource.get("Properties", {})
+
+
+def _alarm_metrics(resource: tuple[str, Any]) -> int:
+    """Return how many metrics an alarm is billed for; 0 for what is not an alarm."""
+    kind, properties = resource
+    metrics = properties.get("Metrics", [{"MetricStat": {}}])
+    return kind.endswith("::Alarm") * sum("MetricStat" in metric for metric in metrics)
 
 
 def main() -> int:

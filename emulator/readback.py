@@ -44,6 +44,7 @@ from emulator.readers import (
 UNSUPPORTED = {
     "AWS::AutoScaling::AutoScalingGroup.CreationPolicy": "a group launches nothing to wait for",
     "AWS::AutoScaling::AutoScalingGroup.DefaultInstanceWarmup": "a group launches nothing",
+    "AWS::AutoScaling::AutoScalingGroup.LifecycleHookSpecificationList": "a group launches nothing",
     "AWS::AutoScaling::AutoScalingGroup.MaxInstanceLifetime": "a group launches nothing",
     "AWS::AutoScaling::AutoScalingGroup.MetricsCollection": "groups have no metrics",
     "AWS::AutoScaling::AutoScalingGroup.UpdatePolicy": "a group has nothing to replace",
@@ -89,7 +90,8 @@ READERS: dict[str, tuple[Read, str]] = {
     "AWS::CloudWatch::Alarm": (
         listed("cloudwatch", "describe_alarms", by="AlarmName", inside="MetricAlarms"),
         "AlarmActions AlarmDescription ComparisonOperator Dimensions EvaluationPeriods "
-        "ExtendedStatistic MetricName Namespace Period Statistic Threshold TreatMissingData"),
+        "ExtendedStatistic MetricName Metrics Namespace Period Statistic Threshold "
+        "TreatMissingData"),
     "AWS::CloudWatch::Dashboard": (
         call("cloudwatch", "get_dashboard", by="DashboardName"), "DashboardBody"),
     "AWS::Cognito::UserPool": (

@@ -76,6 +76,7 @@ class WarehouseStack(Stack):
                 picking_queue: picking_queue.dead_letters,
                 stock_queue.queue: stock_queue.dead_letters,
             },
+            alarms=alarms,
         )
 
         # Flow: confirmed orders to the picking queue

@@ -6,13 +6,16 @@ from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_autoscaling as autoscaling
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.backlog_scaling import scale_on_backlog
 from stacks.constructs.nag import acknowledge, acknowledge_checkov
 from stacks.constructs.network import Network
+from stacks.constructs.worker_alarm import alarm_on_idle_instances
 from stacks.constructs.worker_assets import WorkerAssets
+from stacks.constructs.worker_launch import LAUNCH_TIMEOUT, hold_launches
 from stacks.constructs.worker_role import WorkerRole
 from stacks.environments import Environment
 
@@ -32,8 +35,9 @@ class WorkerGroup(Construct):
     """An Auto Scaling group in two zones, without inbound connections.
 
     An instance is in service once its program reports that it is ready, and is terminated once it
-    has drained. An update replaces one instance after the other, and is rolled back when one does
-    not become ready. People log in by Session Manager.
+    has drained. One that does not become ready is replaced. An update replaces one instance after
+    the other, and is rolled back when one does not become ready. People log in by
+    Session Manager.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class WorkerGroup(Construct):
         service: str,
         settings: Mapping[str, str],
         queues: Mapping[sqs.IQueue, sqs.IQueue],
+        alarms: sns.ITopic,
     ) -> None:
         """Declare the group, whose size follows the backlog of ``queues``.
 
@@ -121,17 +126,17 @@ class WorkerGroup(Construct):
             default_instance_warmup=Duration.minutes(3),
             max_instance_lifetime=Duration.days(14),
             group_metrics=[autoscaling.GroupMetrics(autoscaling.GroupMetric.IN_SERVICE_INSTANCES)],
-            signals=autoscaling.Signals.wait_for_min_capacity(timeout=Duration.minutes(10)),
+            signals=autoscaling.Signals.wait_for_min_capacity(timeout=LAUNCH_TIMEOUT),
             update_policy=autoscaling.UpdatePolicy.rolling_update(
                 min_instances_in_service=min_size,
                 max_batch_size=1,
-                pause_time=Duration.minutes(10),
+                pause_time=LAUNCH_TIMEOUT,
                 wait_on_resource_signals=True,
             ),
         )
         # Instances need their permissions and the internet as soon as they are launched.
         group.node.add_dependency(self.role, public_subnets.internet_connectivity_established)
-        user_data.add_signal_on_exit_command(group)
+        hold_launches(group, user_data)
         group.add_lifecycle_hook(
             "Drain",
             lifecycle_hook_name=DRAIN_HOOK,
@@ -141,6 +146,7 @@ class WorkerGroup(Construct):
             default_result=autoscaling.DefaultResult.CONTINUE,
         )
         scale_on_backlog(self, group=group, queues=queues)
+        alarm_on_idle_instances(self, group=group, service=service, alarms=alarms)
         acknowledge(
             group,
             "AwsSolutions-AS3",

@@ -46,9 +46,8 @@ def test_changed_resource_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
     table, bus = (at[f"AWS::{kind}"] for kind in ("DynamoDB::GlobalTable", "Events::EventBus"))
     rule = ask("events", "list_rules", EventBusName=bus)["Rules"][0]["Name"]
     (target,) = ask("events", "list_targets_by_rule", Rule=rule, EventBusName=bus)["Targets"]
-    (alarm,) = ask("cloudwatch", "describe_alarms", AlarmNames=[at["AWS::CloudWatch::Alarm"]])[
-        "MetricAlarms"
-    ]
+    alarms = ask("cloudwatch", "describe_alarms")["MetricAlarms"]
+    alarm = next(each for each in alarms if each.get("Dimensions"))
     kept = ("AlarmName", "MetricName", "Namespace", "Period", "EvaluationPeriods", "Statistic")
     alarm = {key: alarm[key] for key in kept}
     role = at["AWS::IAM::Role"]

@@ -1,16 +1,39 @@
 """The main loop of a worker: run its consumers until a signal, report its health, then drain."""
 
 import signal
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from lambdas.runtime.log import log
+from lambdas.runtime.metrics import put_metrics
 from workers.runtime import health
 from workers.runtime.consumer import Consumer
 from workers.runtime.shutdown import Shutdown
 
 HEALTH_INTERVAL = 5
 """Seconds between two health reports to systemd."""
+MINUTE = 60
+
+
+class ReadyMetric:
+    """Counts this worker once in each minute of the clock in which it is ready.
+
+    So the sum over a period is the number of workers that are ready times the period's minutes.
+    """
+
+    def __init__(self, group: str, *, clock: Callable[[], float] = time.time) -> None:
+        """``group`` is the Auto Scaling group's name; ``clock`` returns seconds since 1970."""
+        self._group = group
+        self._clock = clock
+        self._counted = -1
+
+    def observe(self, state: str) -> None:
+        """Count the worker if it is ready and was not counted in this minute."""
+        minute = int(self._clock() // MINUTE)
+        if state == health.READY and minute != self._counted:
+            self._counted = minute
+            put_metrics("Orders", {"AutoScalingGroupName": self._group}, WorkersReady=1)
 
 
 def stop_on_signals(shutdown: Shutdown) -> None:
@@ -19,7 +42,9 @@ def stop_on_signals(shutdown: Shutdown) -> None:
         signal.signal(signum, lambda *_: shutdown.request())
 
 
-def run(consumers: Sequence[Consumer], shutdown: Shutdown, *, health_port: int) -> None:
+def run(
+    consumers: Sequence[Consumer], shutdown: Shutdown, *, health_port: int, metric: ReadyMetric
+) -> None:
     """Run the consumers until the shutdown is requested, or until one fails.
 
     The others are drained first; then the failed consumer's error is raised.
@@ -33,6 +58,7 @@ def run(consumers: Sequence[Consumer], shutdown: Shutdown, *, health_port: int) 
             log("worker_state", state=now)
             before = now
         health.notify_systemd(now)
+        metric.observe(now)
         done, running = wait(running, timeout=HEALTH_INTERVAL, return_when=FIRST_EXCEPTION)
         if any(run.exception() for run in done):
             shutdown.request()

@@ -11,7 +11,7 @@ from lambdas.runtime.aws import CONFIG
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.settings import setting
 from workers.runtime.consumer import Consumer
-from workers.runtime.program import run, stop_on_signals
+from workers.runtime.program import ReadyMetric, run, stop_on_signals
 from workers.runtime.queue import MAX_BATCH, Queue
 from workers.runtime.shutdown import Shutdown
 from workers.warehouse.handlers import MessageHandlers
@@ -25,7 +25,12 @@ def main() -> None:
     """Run until a signal comes or a consumer fails. A consumer's error is raised."""
     shutdown = Shutdown(grace=float(setting("GRACE_SECONDS")))
     stop_on_signals(shutdown)
-    run(_consumers(shutdown), shutdown, health_port=int(setting("HEALTH_PORT")))
+    run(
+        _consumers(shutdown),
+        shutdown,
+        health_port=int(setting("HEALTH_PORT")),
+        metric=ReadyMetric(setting("GROUP")),
+    )
 
 
 def _consumers(shutdown: Shutdown) -> list[Consumer]:
