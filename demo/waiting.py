@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 STALL_TIMEOUT = 60.0
 """Seconds without progress after which waiting ends."""
+LONGEST_PAUSE = 10.0
+"""The longest time between two queries, in seconds."""
 
 
 def wait_until_none(
@@ -24,4 +26,4 @@ def wait_until_none(
         if left < least or now != seen:
             least, seen, since = min(left, least), now, time.monotonic()
         # Twice as long as the query took, so that most of the machine's time is left for the work.
-        time.sleep(max(0.2, 2 * (time.monotonic() - began)))
+        time.sleep(min(max(0.2, 2 * (time.monotonic() - began)), LONGEST_PAUSE))

@@ -1,6 +1,7 @@
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from demo import recovery
 from demo.chaos import NO_EXCUSES, Outcome, concerned_orders
 from demo.invariants import Violation, find_violations
 from demo.recovery import Recovery
+from emulator.cloud import CloudError
 from ops.dlq.decode import DeadLetter, RawMessage
 
 LOST = Violation(invariant=1, subject="o1", problem="is gone")
@@ -114,3 +116,18 @@ def test_journeys_are_those_of_the_orders_in_the_violations(database: sqlite3.Co
     mail = Violation(invariant=2, subject="Invoice INV-o3", problem="was mailed 2 times")
     pen = Violation(invariant=3, subject="pen", problem="available is -1")
     assert concerned_orders(database, [LOST, mail, pen]) == ["o1", "o3"]
+
+
+def test_operators_command_that_fails_is_tried_again_in_the_next_round(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def fails(*_: Any) -> Any:
+        raise CloudError("Read timeout")
+
+    done = Done()
+    done._run = SimpleNamespace(cloud=None)  # type: ignore[assignment]
+    monkeypatch.setattr(recovery, "run_ops", fails)
+    assert done._ops("dlq", "redrive", "--all") == {}
+    printed = SimpleNamespace(stdout='{"moved": 3}')
+    monkeypatch.setattr(recovery, "run_ops", lambda *_: printed)
+    assert done._ops("dlq", "redrive", "--all") == {"moved": 3}
