@@ -89,6 +89,30 @@ def test_duplicate_with_the_wrong_outcome_is_found_and_named(
     assert any(problem in one.problem for one in find_violations(database, CHECKS))
 
 
+def test_unnoticed_duplicate_is_named_before_it_is_dispatched(database: sqlite3.Connection):
+    database.execute("UPDATE placements SET duplicate_of = NULL WHERE order_id = 'm'")
+    database.execute("UPDATE orders SET state = 'CONFIRMED' WHERE order_id = 'm'")
+
+    assert [one.subject for one in find_violations(database, CHECKS)] == ["m"]
+
+
+@pytest.mark.parametrize(("order", "state"), [("l", "CONFIRMED"), ("c", "WITHDRAWN")])
+def test_decided_duplicate_on_a_queue_is_not_lost(
+    database: sqlite3.Connection, order: str, state: str
+):
+    database.execute("UPDATE orders SET state = ? WHERE order_id = ?", [state, order])
+    assert [one.subject for one in find_violations(database, CHECKS)] == [order]
+    insert(database, "dead_letters", [("Repair", f'{{"payload": {{"order_id": "{order}"}}}}')])
+    assert list(find_violations(database, CHECKS)) == []
+
+
+def test_duplicate_of_another_run_is_not_judged(database: sqlite3.Connection):
+    database.execute("UPDATE placements SET duplicate_of = 'x' WHERE order_id = 's'")
+    database.execute("DELETE FROM accepted WHERE order_id = 's'")
+
+    assert list(find_violations(database, CHECKS)) == []
+
+
 @pytest.mark.parametrize(
     "excuse",
     [

@@ -108,6 +108,23 @@ def test_missing_or_duplicate_email_is_named(
     assert any(problem in violation.problem for violation in found)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE email_records SET state = 'SENDING' WHERE message_id = 'm3'",
+        "DELETE FROM pdf_invoices WHERE order_id = 'c'",
+    ],
+)
+def test_mail_or_invoice_of_an_order_on_a_queue_is_not_lost(
+    snapshot: sqlite3.Connection, change: str
+):
+    insert(snapshot, "orders", [("c", *[None] * 7)])
+    snapshot.execute(change)
+    assert [one.subject for one in find_violations(snapshot, CHECKS)] == ["c"]
+    insert(snapshot, "dead_letters", [("Q", '{"payload": {"order_id": "c"}}')])
+    assert list(find_violations(snapshot, CHECKS)) == []
+
+
 def test_dead_lettered_notification_is_not_lost(snapshot: sqlite3.Connection):
     insert(snapshot, "orders", [("r", *[None] * 7)])
     snapshot.execute("DELETE FROM email_records WHERE order_id = 'r'")
