@@ -37,6 +37,7 @@ from emulator.patches import (
     stream_mappings,
     subscriptions,
     throughput,
+    topic_deduplication,
     user_pools,
 )
 
@@ -71,6 +72,7 @@ ALL = (
     stream_mappings,
     subscriptions,
     throughput,
+    topic_deduplication,
     user_pools,
     function_updates,
 )
