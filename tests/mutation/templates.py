@@ -17,6 +17,7 @@ from typing import Any
 import tests.templates.checks  # noqa: F401 -- it registers the checks
 from simulation.templates import Templates
 from tests.abuse.test_wiring import deaf, read_by_each, received, rights_used
+from tests.contracts.subscribers import matched_by, rules
 from tests.support.abuse_platform import prepare
 from tests.support.in_process import InProcess
 from tests.support.in_process_consumers import Consumers
@@ -105,7 +106,7 @@ class Judge:
 
     def caught_by(self, broken: Platform) -> str:
         """Return the name of the first check that fails, or an empty text."""
-        for check in (*CHECKS, self._deaf, self._missing):
+        for check in (*CHECKS, self._deaf, self._missing, _matches_nothing):
             try:
                 if any(True for _ in check(broken)):
                     return check.__name__
@@ -120,6 +121,13 @@ class Judge:
 
     def _missing(self, broken: Platform) -> Iterator[str]:
         yield from missing(Templates(broken.templates), self._used)
+
+
+def _matches_nothing(broken: Platform) -> Iterator[str]:
+    """Yield each rule that matches none of our events, as tests/contracts does."""
+    for rule in rules(broken):
+        if not matched_by(rule.properties["EventPattern"]):
+            yield str(rule)
 
 
 def main() -> int:

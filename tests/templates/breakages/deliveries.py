@@ -66,6 +66,7 @@ BREAKAGES: list[Case] = [
             filter_by(RELAY, eventName=["INSERT", "MODIFY"], dynamodb={}),
             filter_by(BATCHES, eventName=["INSERT"]),
             change(kinds.MAPPING, RELAY, "FilterCriteria"),
+            change(kinds.MAPPING, BATCHES, "FilterCriteria"),
         )
     ),
     *(
