@@ -103,6 +103,23 @@ def test_reason_of_an_event_or_record_is_escaped(send: Any):
     assert json.loads(sqs.sent[0]["MessageBody"])["reason"] == "\\x1b[31m"
 
 
+def test_record_that_just_fits_is_sent_whole_and_a_larger_one_by_its_place():
+    def sent(size: int) -> Any:
+        sqs = FakeSqs()
+        place = {"eventID": "1", "dynamodb": {"SequenceNumber": "7", "NewImage": "x" * size}}
+        DeadLetterQueue("dead-letters", sqs=sqs).send_record(place, reason="bad")
+        return sqs.sent[0]["MessageBody"]
+
+    room = MAX_MESSAGE_BYTES - len(sent(0))
+
+    assert len(sent(room)) == MAX_MESSAGE_BYTES
+    assert json.loads(sent(room + 1)) == {
+        "reason": "bad",
+        "record": {"eventID": "1", "dynamodb": {"SequenceNumber": "7"}},
+        "too_large": MAX_MESSAGE_BYTES + 1,
+    }
+
+
 def test_attributes_stay_binary_ones_too():
     attributes = {
         "trace": {"dataType": "String", "stringValue": "t"},
