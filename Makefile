@@ -132,6 +132,8 @@ docs: setup ## write the generated pages of docs/ again
 	python -m bench.costs --write
 	python -m bench.scaling --write
 	python -m bench.backlog --write
+	python -m bench.order_path --write
+	python -m bench.pictures
 	python -m bench.shard_simulation --draw
 
 PICTURES := map journey dead-letter views play
@@ -146,6 +148,7 @@ api-docs: setup ## a page that shows the HTTP API: prints its address
 synth: setup ## the templates of ENV (dev or prod)
 	$(CDK) synth --quiet
 
+preflight deploy lint-templates: export VALIDATE := yes
 preflight deploy: COMPILED = $(if $(filter-out no,$(BYTECODE)),-c bytecode=$(BYTECODE))
 
 preflight: synth ## what would make a deployment of ENV fail, or lose data (ANYWAY=1: ends well in any case)

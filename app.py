@@ -4,6 +4,7 @@
 All other settings are in ``stacks/environments.py``.
 """
 
+import os
 import sys
 
 from aws_cdk import App, Validations
@@ -12,9 +13,9 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 from stacks.backbone import BackboneStack
 from stacks.card_provider import CardProviderStack
 from stacks.catalog import CatalogStack
-from stacks.constructs.queue import retain_queues
+from stacks.constructs.queue import WATCHED, retain_queues
 from stacks.disputes import DisputesStack
-from stacks.environments import Environment, InvalidSettingError, environment
+from stacks.environments import Environment, environment
 from stacks.http_api import HttpApiStack
 from stacks.inventory import InventoryStack
 from stacks.notifications import NotificationsStack
@@ -22,6 +23,7 @@ from stacks.operations import OperationsStack
 from stacks.orders import OrdersStack
 from stacks.payments import PaymentsStack
 from stacks.purchasing import PurchasingStack
+from stacks.setting_checks import InvalidSettingError
 from stacks.shipping import ShippingStack
 from stacks.storefront import StorefrontStack
 from stacks.supplier import SupplierStack
@@ -30,6 +32,7 @@ from stacks.warehouse import WarehouseStack
 
 def compose(app: App, env: Environment) -> None:
     """Declare every stack of the platform in ``app``."""
+    app.node.set_context(WATCHED, env.dead_letters_watched)
     operations = OperationsStack(app, env=env)
     http_api = HttpApiStack(app, env=env, alarms=operations.topic).http_api
     backbone = BackboneStack(app, env=env, alarms=operations.topic, schedules=operations.schedules)
@@ -107,8 +110,13 @@ def compose(app: App, env: Environment) -> None:
 
 
 def main() -> int:
-    """Synthesize, checked against the rules of AWS Solutions and Serverless."""
-    app = App()
+    """Synthesize, checked against the rules of AWS Solutions and Serverless.
+
+    The CDK's own validation against CloudFormation's schemas takes as long as all the rest. It runs
+    where VALIDATE is set, as `make deploy` does, and in CI.
+    """
+    validated = bool(os.environ.get("VALIDATE") or os.environ.get("CI"))
+    app = App(builtin_cloud_formation_validation=validated)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
     try:
         compose(app, environment(app.node.try_get_context("env") or "dev"))

@@ -82,12 +82,12 @@ class CostItem:
 
 
 SCHEDULED_RUN_SECONDS, CALL_SECONDS, MEMORY_GB = 0.5, 0.05, 0.25
-LOG_KB_PER_CALL = 1
+LOG_KB_PER_CALL, LOG_KB_OF_EVENTS = 1, 3
 DISK_GB_PER_INSTANCE, POLL_LOOPS, LONG_POLL_SECONDS = 8, 4, 20
 MAPPING_POLLS = 5
 INDEX_SHARDS = 16
-OWN_METRICS = 8
-"""Outcomes of orders 5, the open and the deferred ones, and the workers that are ready."""
+OWN_METRICS = 2
+"""The open and the deferred orders. Outcomes of orders are billed in hours that have some."""
 CALLS_PER_ORDER = 29.2
 """Invocations per order when orders come one at a time, measured by `bench.function_calls`."""
 STATES_PER_SAGA = 5
@@ -124,6 +124,8 @@ def idle_costs(env: Environment, templates: Templates) -> list[CostItem]:
     )
     waits = MINUTES_PER_MONTH * 60 / LONG_POLL_SECONDS
     queries = MINUTES_PER_MONTH * INDEX_SHARDS * (4 + 2 + 2 / 15)
+    own_metrics = OWN_METRICS + env.dead_letters_watched + bool(instances)
+    looks = env.dead_letters_watched * MINUTES_PER_MONTH / 5 * (1 + kinds.count("AWS::SQS::Queue"))
     items = [
         CostItem("shards of the order stream", shards * HOURS_PER_MONTH, SHARD_HOUR),
         CostItem(
@@ -138,12 +140,9 @@ def idle_costs(env: Environment, templates: Templates) -> list[CostItem]:
         CostItem("metrics of alarms", sum(map(_alarm_metrics, found)), ALARM_MONTH),
         CostItem("dashboards", kinds.count("AWS::CloudWatch::Dashboard"), DASHBOARD_MONTH),
         CostItem("keys of our own", kinds.count("AWS::KMS::Key"), KEY_MONTH),
-        CostItem("metrics of our own", OWN_METRICS, METRIC_MONTH),
-        CostItem(
-            "the operators' client",
-            kinds.count("AWS::Cognito::UserPoolResourceServer"),
-            MACHINE_CLIENT_MONTH,
-        ),
+        CostItem("metrics of our own", own_metrics, METRIC_MONTH),
+        CostItem("looks at the depths of queues", looks, FIFO_QUEUE_REQUEST),
+        CostItem("the operators' client", env.operators_client, MACHINE_CLIENT_MONTH),
         CostItem("scheduled runs", runs, INVOCATION),
         CostItem(
             f"time of scheduled runs, {SCHEDULED_RUN_SECONDS} s each",
@@ -190,7 +189,7 @@ def saga_costs(standard: bool, orders: int = 1_000) -> list[CostItem]:
 def order_costs(orders: int = 1_000) -> list[CostItem]:
     """Return the cost of orders that are confirmed and dispatched one after another."""
     call_gb_seconds = CALLS_PER_ORDER * CALL_SECONDS * MEMORY_GB
-    log_gb = (CALLS_PER_ORDER + 8 + 3) * LOG_KB_PER_CALL / MILLION
+    log_gb = (CALLS_PER_ORDER * LOG_KB_PER_CALL + LOG_KB_OF_EVENTS) / MILLION
     queue_requests = 3 * 2 * STOCK_CHANGES_PER_ORDER
     lines = [
         CostItem("mails to the customer", 3, EMAIL),
@@ -199,7 +198,7 @@ def order_costs(orders: int = 1_000) -> list[CostItem]:
         CostItem("calls of functions", CALLS_PER_ORDER, INVOCATION, "measured"),
         CostItem(f"time of calls, {CALL_SECONDS} s each", call_gb_seconds, GB_SECOND, "assumed"),
         CostItem("traces, all recorded, of the request", 1, TRACE),
-        CostItem("logs, 1 KB a call, 8 KB a saga, 3 events", log_gb, LOG_GB, "assumed"),
+        CostItem("logs, 1 KB a call, 3 events", log_gb, LOG_GB, "assumed"),
         CostItem("writes of tables", sum(WRITES_PER_ORDER.values()), WRITE_UNIT),
         CostItem("reads of tables, half units for the two offers", 8, READ_UNIT),
         CostItem("the ledger", 1, DPU, "assumed"),
@@ -284,9 +283,8 @@ def _resources(templates: Templates) -> Iterator[tuple[str, Any]]:
 
 def _alarm_metrics(resource: tuple[str, Any]) -> int:
     """Return how many metrics an alarm is billed for; 0 for what is not an alarm."""
-    kind, properties = resource
-    metrics = properties.get("Metrics", [{"MetricStat": {}}])
-    return kind.endswith("::Alarm") * sum("MetricStat" in metric for metric in metrics)
+    metrics = resource[1].get("Metrics", [{"MetricStat": {}}])
+    return resource[0].endswith("::Alarm") * sum("MetricStat" in metric for metric in metrics)
 
 
 def main() -> int:

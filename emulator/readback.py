@@ -86,7 +86,8 @@ READERS: dict[str, tuple[Read, str]] = {
         "LifecycleTransition"),
     "AWS::AutoScaling::ScalingPolicy": (
         listed("autoscaling", "describe_policies", by="PolicyARN", inside="ScalingPolicies"),
-        "AutoScalingGroupName PolicyType TargetTrackingConfiguration"),
+        "AdjustmentType AutoScalingGroupName PolicyType StepAdjustments "
+        "TargetTrackingConfiguration"),
     "AWS::CloudWatch::Alarm": (
         listed("cloudwatch", "describe_alarms", by="AlarmName", inside="MetricAlarms"),
         "AlarmActions AlarmDescription ComparisonOperator Dimensions EvaluationPeriods "

@@ -9,7 +9,7 @@ from typing import Any
 from lambdas.runtime.dynamodb import from_item
 from ops.deployed import Deployed, OperationError
 from ops.dlq.templates import FUNCTION, QUEUE
-from ops.smoke.api import Api, Send, Users, open_request
+from ops.smoke.api import Api, Send, Users, bearer, open_request
 
 TOKEN_SECONDS = 50 * 60
 """How long a customer's token is used; it is valid for an hour."""
@@ -82,7 +82,7 @@ class Player:
             "country": "Unspecified" if kind == "country" else "United Kingdom",
             "lines": [line],
         }
-        api = Api(url=self._outputs()["ApiUrl"], token=self._customer(), send=self.send)
+        api = Api(url=self._outputs()["ApiUrl"], authorize=bearer(self._customer()), send=self.send)
         return [self._placed(api, body) for _ in range(min(count, MAX_ORDERS))]
 
     def send_bad_message(self) -> None:

@@ -12,17 +12,9 @@ from aws_cdk.aws_logs import RetentionDays
 from aws_cdk.aws_stepfunctions import StateMachineType
 
 from lambdas.contracts.customer_limits import CustomerLimits
-from stacks.names import CERTIFICATE_ARN, DOMAIN_NAME, PARTNER_SOURCE_NAME, stack_name
+from stacks.names import stack_name
 from stacks.sender import Sender
-
-DAY_SECONDS = 86_400
-"""The longest period of an alarm's metric.
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
-"""
-
-
-class InvalidSettingError(Exception):
-    """A setting is invalid; the message names it and says what is valid."""
+from stacks.setting_checks import InvalidSettingError, check_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +91,11 @@ class Environment:
     duplicate_window: Duration
     """How soon after an order an equal one of the same customer counts as its duplicate."""
     workers: tuple[int, int]
-    """The minimum and maximum number of warehouse instances, 2 vCPUs each; an update adds one."""
+    """The minimum and maximum number of warehouse instances, 2 vCPUs each; an update adds one.
+
+    With a minimum of 0 there is one instance while messages wait, and none while none come: an
+    order is picked minutes later. The maximum must then be 1.
+    """
     shards: tuple[int, int] | None
     """The minimum and maximum number of shards of the order stream; None means on-demand mode."""
     stream_retention: Duration
@@ -131,6 +127,18 @@ class Environment:
     """Whether the operations topic is encrypted, with a key of its own: 1 USD a month (ADR 41)."""
     traced: bool = True
     """Whether X-Ray traces the functions that the HTTP API invokes; others never are (ADR 36)."""
+    operators_client: bool
+    """Whether operators have a machine client, 6 USD a month, with tokens for the HTTP API.
+
+    Without one they sign their requests with credentials of the AWS account (ADR 13).
+    """
+    dashboard: bool
+    """Whether there is a dashboard, 3 USD a month; the same graphs can be asked for at any time."""
+    dead_letters_watched: bool
+    """Whether one job watches all dead-letter queues, in place of an alarm on each.
+
+    It costs a tenth of the alarms, and notices up to five minutes later (ADR 40).
+    """
     order_expected_within: Duration | None = None
     """How long it may be until the next order before an alarm says so; without it, none does.
 
@@ -178,13 +186,16 @@ DEV = Environment(
     keep_data=False,
     rate_limit=200,
     burst_limit=400,
-    workers=(1, 2),
+    workers=(0, 1),
     shards=(1, 4),
     stream_retention=Duration.days(1),
     relay_parallelization=1,
     subscriber_concurrency=10,
     shards_cooldown=Duration.minutes(15),
     enhanced_fan_out=False,
+    operators_client=False,
+    dashboard=False,
+    dead_letters_watched=True,
     notification_concurrency=None,
     lead_time=Duration.minutes(10),
     # An export of a wholesaler is placed within minutes.
@@ -212,6 +223,9 @@ PROD = Environment(
     subscriber_concurrency=100,
     shards_cooldown=Duration.hours(1),
     enhanced_fan_out=True,
+    operators_client=True,
+    dashboard=True,
+    dead_letters_watched=False,
     notification_concurrency=100,
     topic_key=True,
     resumed_per_minute=3_000,
@@ -228,6 +242,8 @@ LAPTOP = replace(
     partner_event_source="aws.partner/example.com/card-company/disputes",
     # The local cloud sends no mail.
     sender=Sender(address="orders@shop.example", identity="orders@shop.example", owned=True),
+    operators_client=True,
+    dashboard=True,
 )
 """``dev`` with every option, as it is deployed to the local cloud."""
 ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
@@ -246,48 +262,3 @@ def environment(name: str) -> Environment:
         raise InvalidSettingError(f"unknown environment {name!r}: -c env=NAME takes one of {known}")
     check_settings(selectable[name])
     return selectable[name]
-
-
-def check_settings(env: Environment) -> None:
-    """Check the settings that name something outside of the app.
-
-    Raises:
-        InvalidSettingError: the message names the environment, the setting, and a valid value.
-    """
-    partner = env.partner_event_source
-    if partner is not None and not PARTNER_SOURCE_NAME.fullmatch(partner):
-        raise _invalid(env, f"partner_event_source={partner!r}", "aws.partner/example.com/disputes")
-    if env.sender:
-        domain = env.sender.address.rpartition("@")[2]
-        if not _is_address(env.sender.address):
-            raise _invalid(env, f"sender.address={env.sender.address!r}", "orders@your.shop")
-        if env.sender.identity not in (env.sender.address, domain):
-            raise _invalid(
-                env, f"sender.identity={env.sender.identity!r}", f"{env.sender.address} or {domain}"
-            )
-    for address in env.alarm_addresses:
-        if not _is_address(address):
-            raise _invalid(env, f"alarm_addresses with {address!r}", "on-call@your.shop")
-    expected = env.order_expected_within
-    if expected and not 60 <= expected.to_seconds() <= DAY_SECONDS:
-        raise _invalid(
-            env, f"order_expected_within={expected.to_human_string()}", "Duration.hours(6)"
-        )
-    if env.api_domain:
-        name, certificate = env.api_domain.name, env.api_domain.certificate_arn
-        if not DOMAIN_NAME.fullmatch(name):
-            raise _invalid(env, f"api_domain.name={name!r}", "api.your.shop")
-        if not CERTIFICATE_ARN.fullmatch(certificate):
-            valid = "arn:aws:acm:eu-west-1:123456789012:certificate/ID"
-            raise _invalid(env, f"api_domain.certificate_arn={certificate!r}", valid)
-
-
-def _is_address(text: str) -> bool:
-    user, _, domain = text.rpartition("@")
-    return bool(user) and "@" not in user and DOMAIN_NAME.fullmatch(domain.lower()) is not None
-
-
-def _invalid(env: Environment, setting: str, valid: str) -> InvalidSettingError:
-    return InvalidSettingError(
-        f"stacks/environments.py: {env.name} has {setting}, and it must be such as {valid}"
-    )

@@ -22,8 +22,11 @@ class HttpApiStack(Stack):
             "ApiUrl": self.http_api.url,
             "UserPoolId": users.pool.user_pool_id,
             "UserPoolClientId": users.shop.user_pool_client_id,
-            "OperatorsClientId": users.operators.user_pool_client_id,
-            "OperatorsTokenUrl": users.token_url,
         }
+        if users.operators:
+            outputs |= {
+                "OperatorsClientId": users.operators.client.user_pool_client_id,
+                "OperatorsTokenUrl": users.operators.token_url,
+            }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

@@ -9,6 +9,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from stacks.constructs.alarm import alarm
+from stacks.constructs.dead_letter_watch import DeadLetterWatch
 from stacks.constructs.nag import acknowledge_checkov
 from stacks.constructs.topic_key import TopicKey
 from stacks.dashboard import declare_dashboard
@@ -62,7 +63,12 @@ class OperationsStack(Stack):
             self, "Schedules", removal_policy=RemovalPolicy.DESTROY
         )
 
-        declare_dashboard(self, env=env)
+        if env.dead_letters_watched:
+            DeadLetterWatch(
+                self, "DeadLetterWatch", env=env, schedules=self.schedules, alarms=self.topic
+            )
+        if env.dashboard:
+            declare_dashboard(self, env=env)
         declare_log_queries(self, env=env)
 
         CfnOutput(self, "OperationsTopic", value=self.topic.topic_arn)

@@ -24,7 +24,8 @@ from ops.smoke.orders import SmokeError
 from ops.smoke.run import SmokeTest
 from ops.terminal import Terminal
 
-WAIT_SECONDS = 300.0
+WAIT_SECONDS = 1_200.0
+"""In `dev` the warehouse starts from no instance, which may take a quarter of an hour."""
 
 
 def arguments(parser: ArgumentParser) -> None:

@@ -17,6 +17,8 @@ from ops.dlq.templates import QUEUE
 from stacks.names import stack_name
 
 DEPTH = "ApproximateNumberOfMessagesVisible"
+WATCH = "DeadLetterQueues"
+"""The metric of the job that watches all dead-letter queues: how many are not empty."""
 OPERATORS: Mapping[str, str] = {
     "GreaterThanThreshold": ">",
     "GreaterThanOrEqualToThreshold": "≥",
@@ -40,7 +42,9 @@ class Alarm:
     place: str
     """The name of the failure sink that it watches; empty if it watches something else."""
     now: int | None
-    """The present depth of the queue that it watches; None if it watches something else."""
+    """The present depth of the queue that it watches, or how many dead-letter queues are not empty;
+    None if it watches something else.
+    """
     threshold: float
 
     @property
@@ -86,7 +90,11 @@ def _alarm(
 ) -> Alarm:
     service, _, what = described.get("AlarmDescription", "").partition("/")
     queue = _dimension(described.get("Dimensions", ()), "QueueName")
-    is_depth = described.get("MetricName") == DEPTH and queue in queues
+    metric, now = described.get("MetricName"), None
+    if metric == DEPTH and queue in queues:
+        now = counts.get(queues[queue])
+    elif metric == WATCH and described["ComparisonOperator"] == "GreaterThanThreshold":
+        now = sum(counts.get(name, 0) > 0 for name in sinks.values())
     return Alarm(
         service=service,
         what=what or described["AlarmName"],
@@ -95,7 +103,7 @@ def _alarm(
         why=described.get("StateReason", ""),
         condition=_condition(described),
         place=sinks.get(queue, ""),
-        now=counts.get(queues[queue]) if is_depth else None,
+        now=now,
         threshold=described.get("Threshold", 0.0),
     )
 

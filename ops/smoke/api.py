@@ -13,6 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from boto3 import Session
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+
 ATTEMPTS = 5
 SECONDS_BETWEEN_ATTEMPTS = 2
 TIMEOUT_SECONDS = 35
@@ -28,6 +32,8 @@ class Answer:
 
 
 Send = Callable[[urllib.request.Request], Answer]
+Authorize = Callable[[urllib.request.Request], object]
+"""Adds what a caller shows to be let in."""
 
 
 def open_request(request: urllib.request.Request) -> Answer:
@@ -59,12 +65,40 @@ def _json(body: bytes) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {"text": body[:200].decode(errors="replace")}
 
 
+def bearer(token: str) -> Authorize:
+    """Return what shows an access token."""
+    return lambda request: request.add_header("Authorization", f"Bearer {token}")
+
+
+def signed(session: Session) -> Authorize:
+    """Return what signs a request with the session's credentials of AWS.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html
+    """
+
+    def sign(request: urllib.request.Request) -> None:
+        credentials = session.get_credentials()
+        if credentials is None:
+            raise LookupError("there are no credentials of AWS to sign requests with")
+        unsigned = AWSRequest(
+            method=request.get_method(),
+            url=request.full_url,
+            data=request.data,
+            headers=dict(request.header_items()),
+        )
+        SigV4Auth(credentials, "execute-api", session.region_name).add_auth(unsigned)
+        for name, value in unsigned.headers.items():
+            request.add_header(name, value)
+
+    return sign
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
     """A client of the HTTP API, for one caller."""
 
     url: str
-    token: str
+    authorize: Authorize
     send: Send
     sleep: Callable[[float], object] = time.sleep
 
@@ -79,13 +113,10 @@ class Api:
         request = urllib.request.Request(  # noqa: S310 -- the URL is the stack's output
             self.url.rstrip("/") + path,
             data=None if body is None else json.dumps(body).encode(),
-            headers={
-                "Authorization": f"Bearer {self.token}",
-                "Content-Type": "application/json",
-                **headers,
-            },
+            headers={"Content-Type": "application/json", **headers},
             method=method,
         )
+        self.authorize(request)
         for _ in range(ATTEMPTS - 1):
             answer = self.send(request)
             if answer.status != 429 and answer.status < 500:

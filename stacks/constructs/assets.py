@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from aws_cdk import aws_lambda as lambda_
 from constructs import IConstruct
 
-from stacks.environments import InvalidSettingError
+from stacks.setting_checks import InvalidSettingError
 
 ROOT = Path(__file__).resolve().parents[2]
 

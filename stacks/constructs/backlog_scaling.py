@@ -2,12 +2,20 @@
 
 from collections.abc import Iterable
 
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_autoscaling as autoscaling
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.names import environment_of
+
 BACKLOG_PER_INSTANCE = 500
 """How many messages may wait for each instance: it handles hundreds a second."""
+
+IDLE = Duration.minutes(15)
+"""How long nothing may come before the last instance goes, where a group may have none."""
 
 
 def scale_on_backlog(
@@ -57,6 +65,72 @@ def scale_on_backlog(
             ),
         ),
     )
+
+
+def start_from_none(
+    scope: Construct,
+    *,
+    group: autoscaling.AutoScalingGroup,
+    queues: Iterable[sqs.IQueue],
+    service: str,
+) -> None:
+    """Have no instance while nothing comes, and one while something does.
+
+    Backlog per instance, the target above, is undefined without instances. A message that waits
+    starts an instance; it is in service after some three minutes, or fifteen if the queue was not
+    used for hours, as SQS begins to report late. Nothing that came and nothing that waits, for a
+    quarter of an hour, stops it; it drains first.
+
+    CloudWatch repeats an Auto Scaling action each minute while its alarm is on.
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-simple-step.html
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-monitoring-using-cloudwatch.html
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-actions.html
+    """
+    waiting = {
+        f"waiting{i}": queue.metric_approximate_number_of_messages_visible(statistic="Maximum")
+        for i, queue in enumerate(queues)
+    }
+    sent = {
+        f"sent{i}": queue.metric_number_of_messages_sent(statistic="Sum")
+        for i, queue in enumerate(queues)
+    }
+    missing, operator = cloudwatch.TreatMissingData, cloudwatch.ComparisonOperator
+    for id, instances, what, metrics, period, comparison, without_data in (
+        (
+            *("Start", 1, "something waits, an instance starts", waiting, Duration.minutes(1)),
+            *(operator.GREATER_THAN_THRESHOLD, missing.NOT_BREACHING),
+        ),
+        (
+            *("Stop", 0, "nothing comes, the instance stops", {**waiting, **sent}, IDLE),
+            *(operator.LESS_THAN_OR_EQUAL_TO_THRESHOLD, missing.BREACHING),
+        ),
+    ):
+        step = autoscaling.StepScalingAction(
+            scope,
+            f"{id}Policy",
+            auto_scaling_group=group,
+            adjustment_type=autoscaling.AdjustmentType.EXACT_CAPACITY,
+        )
+        # A step's bounds are distances from the alarm's threshold, which is 0.
+        bound = {"lower_bound": 0} if instances else {"upper_bound": 0}
+        step.add_adjustment(adjustment=instances, **bound)
+        cloudwatch.Alarm(
+            scope,
+            id,
+            # It changes the group, and rings for nobody.
+            alarm_description=f"{service}/{scope.node.id}: {what} (no fault). "
+            f"python -m ops console --env {environment_of(Stack.of(scope).node.id)}",
+            metric=cloudwatch.MathExpression(
+                expression=" + ".join(f"FILL({name}, 0)" for name in metrics),
+                using_metrics=metrics,
+                period=period,
+                label="Messages",
+            ),
+            threshold=0,
+            comparison_operator=comparison,
+            evaluation_periods=1,
+            treat_missing_data=without_data,
+        ).add_alarm_action(actions.AutoScalingAction(step))
 
 
 def _metric(

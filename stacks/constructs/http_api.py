@@ -57,11 +57,11 @@ class AccessLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callers:
-    """The callers of a route: an authorizer for their access tokens, and the scope they need."""
+    """The callers of a route: how they are authorized, and the scope they need."""
 
     authorizer: apigw.IHttpRouteAuthorizer
-    scope: str
-    """The scope that a token must have."""
+    scope: str | None
+    """The scope that an access token must have; None if there is no token."""
 
 
 class HttpApi(Construct):
@@ -109,9 +109,14 @@ class HttpApi(Construct):
 
         # A machine's token has a subject, too. One authorizer would take it for a customer's.
         (self.customers,) = callers("Customers", users.shop, SIGNED_IN)
-        self.operators_read, self.operators_write = callers(
-            "Operators", users.operators, users.read_scope, users.write_scope
-        )
+        if users.operators:
+            self.operators_read, self.operators_write = callers(
+                "Operators", users.operators.client, *users.operators.scopes
+            )
+        else:
+            # Operators sign requests with credentials of the account, which may call the API.
+            signed = Callers(authorizer=authorizers.HttpIamAuthorizer(), scope=None)
+            self.operators_read = self.operators_write = signed
         self._add_alarms(alarms)
 
     def _add_alarms(self, alarms: sns.ITopic) -> None:

@@ -46,7 +46,7 @@ class HttpRoute(Construct):
             route_key=apigw.HttpRouteKey.with_(path, apigw.HttpMethod[method]),
             integration=integrations.HttpLambdaIntegration("Function", function),
             authorizer=known.authorizer if known else None,
-            authorization_scopes=[known.scope] if known else None,
+            authorization_scopes=[known.scope] if known and known.scope else None,
         )
         if isinstance(callers, Anyone):
             acknowledge(declared, "AwsSolutions-APIG4", reason=callers.reason)

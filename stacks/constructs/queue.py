@@ -22,10 +22,15 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-
 """
 
 
+WATCHED = "dead-letter-queues-are-watched"
+"""The context value with which one job watches all dead-letter queues, and none has an alarm."""
+
+
 class DeadLetterQueue(sqs.Queue):
     """Keeps dead letters for 14 days, the longest that SQS allows; alarms while it is not empty.
 
-    Every asynchronous step has one. The sagas' repair queue is one, too.
+    Where one job watches them all, that job notifies (ADR 40). Every asynchronous step has one. The
+    sagas' repair queue is one, too.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
     """
 
@@ -55,10 +60,18 @@ class DeadLetterQueue(sqs.Queue):
             enforce_ssl=True,
             **(HIGH_THROUGHPUT_FIFO if fifo else {}),
         )
+        if not self.node.try_get_context(WATCHED):
+            self._alarm_when_not_empty(f"{consumer}: dead letters waiting ({contents})", alarms)
+        reason = "it is a dead-letter queue itself: nothing consumes it"
+        acknowledge(self, "Serverless-SQSRedrivePolicy", reason=reason)
+        if not native_dlq:
+            acknowledge(self, "AwsSolutions-SQS3", reason=reason)
+
+    def _alarm_when_not_empty(self, description: str, alarms: sns.ITopic) -> None:
         alarm(
             self,
             "NotEmpty",
-            alarm_description=f"{consumer}: dead letters waiting ({contents})",
+            alarm_description=description,
             command=show_dead_letters(self),
             metric=self.metric_approximate_number_of_messages_visible(
                 period=Duration.minutes(1), statistic="Maximum"
@@ -69,10 +82,6 @@ class DeadLetterQueue(sqs.Queue):
             ignore_missing_data=True,
             alarms=alarms,
         )
-        reason = "it is a dead-letter queue itself: nothing consumes it"
-        acknowledge(self, "Serverless-SQSRedrivePolicy", reason=reason)
-        if not native_dlq:
-            acknowledge(self, "AwsSolutions-SQS3", reason=reason)
 
 
 class WorkQueue(sqs.Queue):

@@ -1,5 +1,7 @@
 """The users of the HTTP API: customers, who sign in, and operators, whose client has a secret."""
 
+from dataclasses import dataclass
+
 from aws_cdk import Aws, Duration
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
@@ -17,11 +19,22 @@ token's signature and expiry, and does not ask Cognito.
 """
 
 
-class UserPool(Construct):
-    """One pool with two clients: the shop's, for customers, and one for operators.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operators:
+    """The operators' client."""
 
-    Cognito adds custom scopes only to tokens of its OAuth endpoint, not to tokens of users who sign
-    in through its API. The client credentials grant needs a domain, but no sign-in page.
+    client: cognito.IUserPoolClient
+    scopes: tuple[str, str]
+    """The scopes for reading and for writing."""
+    token_url: str
+    """Where the client gets its tokens."""
+
+
+class UserPool(Construct):
+    """One pool with the shop's client for customers, and, where it is set, one for operators.
+
+    A machine client costs 6 USD a month. Without one, operators sign their requests with
+    credentials of the AWS account (ADR 13).
     """
 
     def __init__(self, scope: Construct, id: str, *, env: Environment) -> None:
@@ -34,6 +47,14 @@ class UserPool(Construct):
             prevent_user_existence_errors=True,
             disable_o_auth=True,
         )
+        self.operators = self._operators(env) if env.operators_client else None
+
+    def _operators(self, env: Environment) -> Operators:
+        """Declare the operators' client.
+
+        Cognito adds custom scopes only to tokens of its OAuth endpoint, not to tokens of users who
+        sign in through its API. The client credentials grant needs a domain, but no sign-in page.
+        """
         read, write = (
             cognito.ResourceServerScope(scope_name=name, scope_description=description)
             for name, description in (("read", "see"), ("write", "change"))
@@ -42,8 +63,7 @@ class UserPool(Construct):
             "Operators", identifier="operators", scopes=[read, write]
         )
         scopes = [cognito.OAuthScope.resource_server(server, each) for each in (read, write)]
-        self.read_scope, self.write_scope = (each.scope_name for each in scopes)
-        self.operators = self.pool.add_client(
+        client = self.pool.add_client(
             "OperatorsClient",
             generate_secret=True,
             access_token_validity=TOKEN_LIFE,
@@ -59,7 +79,11 @@ class UserPool(Construct):
                 domain_prefix=f"{env.stack_name('api').lower()}-{Aws.ACCOUNT_ID}"
             ),
         )
-        self.token_url = f"{domain.base_url()}/oauth2/token"
+        return Operators(
+            client=client,
+            scopes=(scopes[0].scope_name, scopes[1].scope_name),
+            token_url=f"{domain.base_url()}/oauth2/token",
+        )
 
     def _pool(self, env: Environment) -> cognito.UserPool:
         pool = cognito.UserPool(

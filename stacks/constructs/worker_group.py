@@ -10,7 +10,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.constructs.backlog_scaling import scale_on_backlog
+from stacks.constructs.backlog_scaling import scale_on_backlog, start_from_none
 from stacks.constructs.nag import acknowledge, acknowledge_checkov
 from stacks.constructs.network import Network
 from stacks.constructs.worker_alarm import alarm_on_idle_instances
@@ -126,7 +126,10 @@ class WorkerGroup(Construct):
             default_instance_warmup=Duration.minutes(3),
             max_instance_lifetime=Duration.days(14),
             group_metrics=[autoscaling.GroupMetrics(autoscaling.GroupMetric.IN_SERVICE_INSTANCES)],
-            signals=autoscaling.Signals.wait_for_min_capacity(timeout=LAUNCH_TIMEOUT),
+            # A group that starts from none has nothing to wait for.
+            signals=autoscaling.Signals.wait_for_min_capacity(timeout=LAUNCH_TIMEOUT)
+            if min_size
+            else None,
             update_policy=autoscaling.UpdatePolicy.rolling_update(
                 min_instances_in_service=min_size,
                 max_batch_size=1,
@@ -145,7 +148,10 @@ class WorkerGroup(Construct):
             heartbeat_timeout=Duration.minutes(3),
             default_result=autoscaling.DefaultResult.CONTINUE,
         )
-        scale_on_backlog(self, group=group, queues=queues)
+        if min_size:
+            scale_on_backlog(self, group=group, queues=queues)
+        else:
+            start_from_none(self, group=group, queues=queues, service=service)
         alarm_on_idle_instances(self, group=group, service=service, alarms=alarms)
         acknowledge(
             group,

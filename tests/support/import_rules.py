@@ -55,6 +55,7 @@ RULES: dict[str, Rule] = {
             *CDK,
             "stacks.environments",
             "stacks.names",
+            "stacks.setting_checks",
             "lambdas.contracts.codec",
             "lambdas.contracts.commands",
             "lambdas.contracts.event",

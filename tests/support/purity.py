@@ -17,6 +17,7 @@ ADAPTERS = {
     "lambdas/notifications/erasure": "DynamoDB",
     "lambdas/notifications/mail_sender": "SES",
     "lambdas/notifications/ses": "SES",
+    "lambdas/operations/dead_letter_queues": "SQS",
     "lambdas/orders/backlog": "DynamoDB",
     "lambdas/orders/checkpoint": "DynamoDB",
     "lambdas/orders/customer_orders": "DynamoDB",

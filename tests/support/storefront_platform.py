@@ -20,7 +20,7 @@ from tests.support.grants import cloud_recording_grants, physical
 from tests.support.storefront_env import declare_storefront_stacks
 from tests.templates.synthesis import new_app
 
-ENV = replace(DEV, enhanced_fan_out=True)
+ENV = replace(DEV, enhanced_fan_out=True, operators_client=True)
 TOTAL = Money(amount=1_530, currency="GBP")
 LINES = (PricedLine(sku="85123A", quantity=6, unit_price=255),)
 

@@ -9,6 +9,7 @@ import pytest
 from ops.__main__ import _arguments
 from ops.dlq.selection import find_sink
 from stacks.environments import ENVIRONMENTS
+from tests.templates.checks.alarms import queue_has_alarm
 from tests.templates.kinds import ALARM, QUEUE
 from tests.templates.synthesis import OPTIONS, Platform, platform, synthesis_of
 from tests.unit.ops.dead_letter_samples import sinks
@@ -83,3 +84,13 @@ def test_alarm_says_which_command_to_type_first(environment: str, monkeypatch: p
             assert shown.stack == each.stack
             if shown.kind == QUEUE:
                 assert each.id.startswith(re.sub(r"\w{8}$", "", shown.id))
+
+
+def test_queue_that_the_watch_of_dead_letters_cannot_find_needs_an_alarm():
+    dev = platform("dev").copy()
+    repair = dev.one(QUEUE, "Repair")
+    assert list(queue_has_alarm(dev)) == []
+
+    repair.properties["QueueName"] = "repair"
+
+    assert list(queue_has_alarm(dev)) == [f"{repair}: no alarm reports that it is not empty"]

@@ -5,7 +5,10 @@ import re
 import pytest
 
 from bench.costs import idle_costs, order_costs, render_tables
+from bench.figures import FOLDER
+from bench.order_path import order_paths, render
 from bench.page_tables import updated
+from bench.pictures import pictures
 from bench.prices import EMAIL, FAN_OUT_HOUR
 from stacks.environments import ENVIRONMENTS
 from stacks.names import service_of
@@ -45,7 +48,7 @@ def test_order_costs_at_most_a_twentieth_more_than_at_the_last_release():
     assert without_mails <= 1.05 * last_release
 
 
-@pytest.mark.parametrize(("name", "dollars"), [("dev", 47), ("prod", 101)])
+@pytest.mark.parametrize(("name", "dollars"), [("dev", 20), ("prod", 100)])
 def test_environment_at_rest_costs_at_most_what_the_page_says(name: str, dollars: float):
     items = idle_costs(ENVIRONMENTS[name], platform(name).templates)
 
@@ -61,6 +64,31 @@ def test_costs_page_is_current():
     tables = list(computed)
     assert [table for table in tables if table not in page] == [], "python -m bench.costs --write"
     assert updated(page.replace("| counted |", "| counted | 7 |"), tables) == page
+
+
+def test_pictures_show_the_figures():
+    """If not, run ``make docs``."""
+    shown = pictures(ENVIRONMENTS["dev"], platform("dev").templates)
+
+    assert [name for name, svg in shown.items() if (FOLDER / name).read_text() != svg] == []
+    page = (ROOT / "docs" / "performance.md").read_text()
+    assert [name for name in shown if f"](figures/{name})" not in page] == []
+
+
+def test_order_path_is_that_of_the_page():
+    """If not, run ``python -m bench.order_path --write``, and read the text again."""
+    assert render(order_paths()) in (ROOT / "docs" / "performance.md").read_text()
+
+
+def test_reference_stacks_have_the_states_that_their_names_say():
+    paths = order_paths()
+
+    assert (paths["tutorial"].transitions, paths["lean"].transitions) == (10, 5)
+    # What notifies, and puts an event, is counted as such, and not as a call.
+    assert (paths["tutorial"].calls, paths["tutorial"].notices) == (5, 1)
+    assert (paths["lean"].calls, paths["lean"].events) == (4, 2)
+    assert (paths["tutorial"].traces, paths["lean"].traces) == (1, 0)
+    assert (paths["tutorial"].key_requests, paths["lean"].key_requests) == (3, 0)
 
 
 def test_tour_reads_log_groups_that_are_declared():

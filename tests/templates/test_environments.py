@@ -20,13 +20,12 @@ from stacks.environments import (
     LAPTOP,
     ApiDomain,
     Environment,
-    InvalidSettingError,
-    check_settings,
     environment,
 )
 from stacks.http_api import HttpApiStack
 from stacks.operations import OperationsStack
 from stacks.sender import Sender
+from stacks.setting_checks import InvalidSettingError, check_settings
 from tests.templates.checks.streams import stream_is_retained_and_encrypted
 from tests.templates.kinds import STREAM
 from tests.templates.synthesis import ROOT, Platform, new_app, templates
@@ -50,9 +49,12 @@ def test_unknown_environment_lists_the_known_ones():
 def test_laptop_has_the_stacks_of_dev_and_every_option():
     laptop = environment("laptop")
 
-    assert replace(laptop, partner_event_source=None, sender=None) == DEV
+    without = replace(laptop, partner_event_source=None, sender=None)
+    assert replace(without, operators_client=False, dashboard=False) == DEV
     assert laptop.partner_event_source
     assert laptop.sender
+    assert laptop.operators_client
+    assert laptop.dashboard
 
 
 CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/c0ffee"

@@ -123,7 +123,10 @@ def test_logical_ids_of_queues_are_stable(environment: str, listed: Callable[[st
     for queue in sorted(platform(environment).all(QUEUE), key=str):
         found.setdefault(_service(queue.stack), []).append(queue.id)
 
-    assert found == listed("queues", found), (
+    wanted = dict(listed("queues", found))
+    if not platform(environment).environment.dead_letters_watched:
+        wanted.pop("Operations")
+    assert found == wanted, (
         f"{LISTED.name} differs. For new queues: {UPDATE}. What is gone, remove by hand."
     )
 

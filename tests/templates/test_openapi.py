@@ -30,7 +30,8 @@ def test_document_says_who_may_call_a_route(environment: str):
     machines = {
         route.properties["RouteKey"]
         for route in platform(environment).all(ROUTE)
-        if route.properties.get("AuthorizationScopes", [])
+        if route.properties["AuthorizationType"] == "AWS_IAM"
+        or route.properties.get("AuthorizationScopes", [])
         not in ([], ["aws.cognito.signin.user.admin"])
     }
 

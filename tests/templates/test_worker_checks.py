@@ -19,6 +19,7 @@ from tests.templates.worker_checks import (
     TEMPLATE,
     data,
 )
+from tests.templates.worker_start_checks import group_without_instances_starts_one
 
 Breakage = Callable[[Platform], Resource]
 everywhere = pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -51,6 +52,16 @@ def launched(change: Callable[[Any], object]) -> Callable[[Resource], object]:
 
 def tracked(change: Callable[[Any], object]) -> Callable[[Resource], object]:
     return lambda policy: change(policy.properties["TargetTrackingConfiguration"])
+
+
+def change_alarm(**changed: Any) -> Breakage:
+    """Change the alarm that starts an instance."""
+
+    def break_it(broken: Platform) -> Resource:
+        broken.one(kinds.ALARM, "WorkersStart").properties.update(changed)
+        return next(broken.all(GROUP))
+
+    return break_it
 
 
 def rolled(**changed: Any) -> Callable[[Resource], object]:
@@ -120,7 +131,19 @@ def add(kind: str) -> Breakage:
     return break_it
 
 
-BAD_SIZES: list[dict[str, Any]] = [{"MinSize": "0"}, {"MaxSize": "1"}, {"MetricsCollection": []}]
+BAD_SIZES: list[dict[str, Any]] = [{"MinSize": "20"}, {"MaxSize": "1"}, {"MetricsCollection": []}]
+
+BAD_STARTS: list[tuple[str, dict[str, Any]]] = [
+    (GROUP, {"MaxSize": "2"}),
+    (SCALING, {"AdjustmentType": "ChangeInCapacity"}),
+    (SCALING, {"StepAdjustments": [{"ScalingAdjustment": 2}]}),
+]
+BAD_START_ALARMS: list[dict[str, Any]] = [
+    {"TreatMissingData": "missing"},
+    {"Threshold": 10},
+    {"AlarmActions": []},
+    {"Metrics": []},
+]
 
 BREAKAGES: list[tuple[Check, Breakage]] = [
     (worker_checks.workers_span_two_zones, edit(GROUP, into_one_zone)),
@@ -169,13 +192,24 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         )
     ),
     *(
+        (
+            group_without_instances_starts_one,
+            edit(kind, properties(**changed), blamed=GROUP),
+        )
+        for kind, changed in BAD_STARTS
+    ),
+    *(
+        (group_without_instances_starts_one, change_alarm(**changed))
+        for changed in BAD_START_ALARMS
+    ),
+    *(
         (worker_checks.group_updates_wait_for_signals, edit(GROUP, change))
         for change in (
             lambda group: group.declaration.pop("CreationPolicy"),
             rolled(WaitOnResourceSignals=False),
             rolled(PauseTime=None),
-            rolled(MinInstancesInService=0),
-            rolled(MinInstancesInService=2),
+            rolled(MinInstancesInService=1),
+            rolled(MinInstancesInService=20),
         )
     ),
     *(
@@ -231,7 +265,8 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
     [pytest.param(*case, id=f"{case[0].__name__}-{i}") for i, case in enumerate(BREAKAGES)],
 )
 def test_check_reports_breakage(check: Check, break_it: Breakage):
-    broken = platform("dev").copy()
+    starts = check is group_without_instances_starts_one
+    broken = platform("dev" if starts else "prod").copy()
     offender = break_it(broken)
 
     lines = list(check(broken))

@@ -136,7 +136,9 @@ def no_network_is_billed_by_the_hour(platform: Platform) -> Iterator[str]:
 def group_scales_with_backlog(platform: Platform) -> Iterator[str]:
     for group in platform.all(GROUP):
         least, most = (int(group.properties[name]) for name in ("MinSize", "MaxSize"))
-        if not 1 <= least < most:
+        if not least:
+            continue
+        if not least < most:
             yield f"{group}: it cannot scale between {least} and {most}"
         collected = [
             metric
@@ -178,7 +180,7 @@ def group_updates_wait_for_signals(platform: Platform) -> Iterator[str]:
     for group in platform.all(GROUP):
         least, most = (int(group.properties[name]) for name in ("MinSize", "MaxSize"))
         created = group.declaration.get("CreationPolicy", {}).get("ResourceSignal", {})
-        if created.get("Count") != least or not created.get("Timeout"):
+        if least and (created.get("Count") != least or not created.get("Timeout")):
             yield f"{group}: it is there before its instances are"
         rolling = group.declaration.get("UpdatePolicy", {}).get("AutoScalingRollingUpdate", {})
         if not rolling.get("WaitOnResourceSignals") or not rolling.get("PauseTime"):

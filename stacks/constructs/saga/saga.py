@@ -115,10 +115,14 @@ class Saga(Construct):
                     retention=env.log_retention,
                     removal_policy=RemovalPolicy.DESTROY,
                 ),
-                level=sfn.LogLevel.ALL,
+                # Step Functions keeps the history of a Standard execution for 90 days.
+                level=sfn.LogLevel.ALL if express else sfn.LogLevel.ERROR,
                 include_execution_data=False,
             ),
         )
+        if not express:
+            reason = "the history of an execution has all; the log would repeat it"
+            acknowledge(self.machine, "AwsSolutions-SF1", reason=reason)
         for rule in ("AwsSolutions-SF2", "Serverless-StepFunctionStateMachineXray"):
             acknowledge(self.machine, rule, reason=NOT_TRACED)
         # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html

@@ -41,14 +41,21 @@ def raise_age_threshold(broken: Platform) -> Resource:
     return broken.one(kinds.QUEUE, "LowStockQueue")
 
 
+def silence_watch(broken: Platform) -> Resource:
+    broken.one(kinds.ALARM, "DeadLetterWatchSilent").properties["AlarmActions"] = []
+    return broken.one(kinds.FUNCTION, "WatchDeadLetters")
+
+
 BREAKAGES: list[Case] = [
     (
         alarms.alarm_description_is_unique,
-        change(kinds.ALARM, "Repair", AlarmDescription="Queue is not empty"),
+        change(kinds.ALARM, "LowStockBehind", AlarmDescription="Queue is not empty"),
     ),
     (
         alarms.alarm_description_is_unique,
-        change(kinds.ALARM, "Repair", AlarmDescription="orders/Sagas: dead letters waiting"),
+        change(
+            kinds.ALARM, "LowStockBehind", AlarmDescription="orders/Sagas: dead letters waiting"
+        ),
     ),
     (alarms.alarm_description_is_unique, repeat_alarm_description),
     (alarms.queue_has_alarm, silence(AlarmActions=[])),
@@ -58,6 +65,7 @@ BREAKAGES: list[Case] = [
     (alarms.queue_has_alarm, silence(TreatMissingData="notBreaching")),
     (alarms.queue_has_alarm, silence(MetricName="ApproximateAgeOfOldestMessage")),
     (alarms.queue_has_alarm, raise_age_threshold),
+    (alarms.watch_of_dead_letters_has_alarms, silence_watch),
     (alarms.state_machine_has_failure_alarms, break_saga_alarm(AlarmActions=[])),
     (alarms.state_machine_has_failure_alarms, break_saga_alarm(Threshold=5)),
     (alarms.state_machine_has_failure_alarms, break_saga_alarm(Dimensions=[])),

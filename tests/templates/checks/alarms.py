@@ -5,15 +5,36 @@ from collections.abc import Iterator
 
 from stacks.names import service_of
 from tests.templates.checks.common import check, statements
-from tests.templates.kinds import ALARM, MACHINE, QUEUE, TOPIC, TOPIC_POLICY
+from tests.templates.kinds import ALARM, FUNCTION, MACHINE, QUEUE, TOPIC, TOPIC_POLICY
 from tests.templates.synthesis import Platform, Resource
 
 
 @check
 def queue_has_alarm(platform: Platform) -> Iterator[str]:
     for queue in platform.all(QUEUE):
-        if not any(_watches(platform, alarm, queue) for alarm in platform.all(ALARM)):
+        found = platform.environment.dead_letters_watched and _is_found(queue)
+        if not found and not any(_watches(platform, each, queue) for each in platform.all(ALARM)):
             yield f"{queue}: no alarm reports that it is not empty"
+
+
+def _is_found(queue: Resource) -> bool:
+    """Whether the job finds it: CloudFormation names it, and it is no work queue."""
+    return not {"RedrivePolicy", "QueueName"} & queue.properties.keys()
+
+
+@check
+def watch_of_dead_letters_has_alarms(platform: Platform) -> Iterator[str]:
+    """On what it finds, and on its own silence."""
+    if platform.environment.dead_letters_watched:
+        found = {
+            alarm.properties["TreatMissingData"]
+            for alarm in platform.all(ALARM)
+            if alarm.properties.get("MetricName") == "DeadLetterQueues"
+            and alarm.properties.get("AlarmActions")
+        }
+        if found != {"ignore", "breaching"}:
+            watch = platform.one(FUNCTION, "WatchDeadLetters")
+            yield f"{watch}: its silence, or what it finds, raises no alarm"
 
 
 @check
@@ -63,9 +84,9 @@ def _watches(platform: Platform, alarm: Resource, queue: Resource) -> bool:
     return (
         alarm.stack == queue.stack
         and any(topic is not None and topic.kind == TOPIC for topic in action_topics)
-        and alarm.properties["Dimensions"] == [dimension]
+        and alarm.properties.get("Dimensions") == [dimension]
         and alarm.properties["ComparisonOperator"] == "GreaterThanThreshold"
-        and alarm.properties["Threshold"] == watched.get(alarm.properties["MetricName"])
+        and alarm.properties["Threshold"] == watched.get(alarm.properties.get("MetricName"))
         and alarm.properties["TreatMissingData"] == unknown
         and alarm.properties.get("ActionsEnabled", True)
     )

@@ -2,18 +2,27 @@
 
 from collections.abc import Iterator
 
+from lambdas.contracts.routes import OPERATOR
 from tests.templates.checks.common import check
 from tests.templates.kinds import AUTHORIZER, ROUTE, STAGE, USER_POOL
 from tests.templates.synthesis import Platform
+from tools.openapi import routes
 
 OPEN_ROUTES = {"GET /contact/confirmation", "POST /contact/confirmation"}
 """The routes that require no token: the reader of a mail is not signed in."""
+
+OPERATORS_ROUTES = {route.key for _, route in routes() if route.caller == OPERATOR}
 
 
 @check
 def route_requires_a_token(platform: Platform) -> Iterator[str]:
     for route in platform.all(ROUTE):
         if route.properties["RouteKey"] in OPEN_ROUTES:
+            continue
+        if route.properties.get("AuthorizationType") == "AWS_IAM":
+            # Who may call it has a right of IAM; so has everything that changes the platform.
+            if route.properties["RouteKey"] not in OPERATORS_ROUTES:
+                yield f"{route}: {route.properties['RouteKey']} is for customers, who have no keys"
             continue
         authorizer = platform.referred(route.stack, route.properties.get("AuthorizerId"))
         if (

@@ -60,8 +60,12 @@ CALLS = {
     "s3:GetObject": {"get_object"},
     "s3:PutObject": {"put_object"},
     "ses:SendEmail": {"send_email"},
+    # SES may ask for it where there is an attachment.
+    "ses:SendRawEmail": {"send_email"},
     "sns:Publish": {"publish", "publish_batch"},
     "sqs:SendMessage": {"send_message"},
+    "sqs:GetQueueAttributes": {"get_queue_attributes"},
+    "sqs:ListQueues": {"list_queues"},
     "cloudwatch:GetMetricData": {"get_metric_data"},
     "kinesis:AddTagsToStream": {"add_tags_to_stream"},
     "kinesis:DescribeStreamSummary": {"describe_stream_summary"},

@@ -22,6 +22,8 @@ WILDCARDS = {
         "xray:PutTelemetryRecords",
         # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/permissions-reference-cw.html
         "cloudwatch:GetMetricData",
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
+        "sqs:ListQueues",
     },
     # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
     "states.amazonaws.com": {
@@ -65,6 +67,8 @@ def permissions_have_no_wildcards(platform: Platform) -> Iterator[str]:
         if actions <= {"s3:PutObject", "s3:GetObject"}:
             for objects in OBJECTS:
                 resource = resource.replace(objects, "")
+        if actions == {"sqs:GetQueueAttributes"}:
+            resource = resource.replace(f':{platform.environment.stack_name("")}*"', "")
         wild = "*" in resource.replace(A_GROUP, "")
         excess = actions - WILDCARDS.get(assumed_by(role), set())
         if wild and (excess or statement["Resource"] != "*"):

@@ -2,15 +2,17 @@
 
 import base64
 import json
+import re
 import urllib.request
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import pytest
+from boto3 import Session
 
 from ops import __main__ as main
-from ops.smoke.api import Answer, Api
+from ops.smoke.api import Answer, Api, bearer
 from ops.smoke.orders import SmokeError, SmokeOrders
 from ops.smoke.run import SmokeTest
 from tests.unit.ops.account_fakes import FakeDeployed, answering, fake_client
@@ -68,7 +70,7 @@ class Clock:
 
 def orders(shop: Shop) -> SmokeOrders:
     clock = Clock()
-    api = Api(url="https://api", token=TOKEN, send=shop.send, sleep=clock.sleep)
+    api = Api(url="https://api", authorize=bearer(TOKEN), send=shop.send, sleep=clock.sleep)
     return SmokeOrders(
         customer=api,
         operator=api,
@@ -82,8 +84,9 @@ def orders(shop: Shop) -> SmokeOrders:
 class Deployed(FakeDeployed):
     """A deployed platform with a user pool, whose deleted users are known."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, operators_client: bool = True) -> None:
         self.deleted: list[str] = []
+        self.operators_client = operators_client
         cognito = fake_client(
             describe_user_pool_client=answering(
                 UserPoolClient={"ClientId": "client", "ClientSecret": "secret"}
@@ -94,12 +97,19 @@ class Deployed(FakeDeployed):
             admin_delete_user=lambda Username, **_: self.deleted.append(Username),  # noqa: N803
         )
         lambda_ = fake_client(invoke=answering())
-        super().__init__(clients={"cognito-idp": cognito, "lambda": lambda_})
+        super().__init__(
+            clients={"cognito-idp": cognito, "lambda": lambda_},
+            session=Session("AKIDEXAMPLE", "secret", region_name="eu-west-1"),
+        )
 
     def outputs(self, stack: str) -> Mapping[str, str]:
-        names = ("UserPoolId", "UserPoolClientId", "OperatorsClientId", "ReceiveStockFunction")
-        urls = {"ApiUrl": "https://api", "OperatorsTokenUrl": "https://api/token"}
-        return {**dict.fromkeys(names, "x"), **urls}
+        names = ("UserPoolId", "UserPoolClientId", "ReceiveStockFunction")
+        operators = {"OperatorsClientId": "x", "OperatorsTokenUrl": "https://api/token"}
+        return {
+            **dict.fromkeys(names, "x"),
+            "ApiUrl": "https://api",
+            **(operators if self.operators_client else {}),
+        }
 
 
 def test_order_is_placed_again_until_its_price_is_on_offer():
@@ -131,7 +141,12 @@ def test_order_that_does_not_end_in_time_is_named_with_its_state():
 
 def test_throttled_request_is_sent_again():
     answers = iter([Answer(429, {}), Answer(503, {}), Answer(200, {"state": "PLACED"})])
-    api = Api(url="https://api", token=TOKEN, send=lambda _: next(answers), sleep=lambda _: None)
+    api = Api(
+        url="https://api",
+        authorize=bearer(TOKEN),
+        send=lambda _: next(answers),
+        sleep=lambda _: None,
+    )
 
     assert api.call("GET", "/orders/1").body == {"state": "PLACED"}
 
@@ -172,6 +187,26 @@ def test_command_says_what_works_and_takes_away_what_it_made(
     assert shop.calls[-1] == "PUT /products/SMOKE-TEST"
     assert ("DELETE /orders/order-dispatched" in shop.calls) == bool(changed)
     assert len(deployed.deleted) == 1
+
+
+def test_operator_without_a_client_signs_requests_with_credentials_of_aws():
+    shop, shown = Shop(), {}
+
+    def send(request: urllib.request.Request) -> Answer:
+        shown[request.get_method()] = request.get_header("Authorization")
+        return shop.send(request)
+
+    deployed: Any = Deployed(operators_client=False)
+    test = SmokeTest(deployed=deployed, wait_seconds=0, send=send)
+    steps = dict(test.steps())
+    for step in ("an operator and a customer sign in", "a product is on offer"):
+        steps[step]()
+    test.orders.place("dispatched", 1)
+
+    assert "POST /token" not in shop.calls
+    credential = r"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/\d+/eu-west-1/execute-api/aws4_request"
+    assert re.match(credential, str(shown["PUT"]))
+    assert shown["POST"] == f"Bearer {TOKEN}"
 
 
 def test_order_that_could_not_be_cancelled_is_said_to_be_left():

@@ -83,6 +83,23 @@ def test_alarm_of_a_queue_that_holds_something_would_ring_before_cloudwatch_says
     assert "The local cloud evaluates no alarms" in page
 
 
+def test_alarm_of_the_watch_counts_the_dead_letter_queues_that_hold_something(
+    browser: Browser, alarms: list[Any], fill: Fill
+):
+    fill(SINK, message("{}"), message("{}", id="m2"))
+    watch = {"MetricName": "DeadLetterQueues", "Threshold": 0.0}
+    silent = {"MetricName": "DeadLetterQueues", "ComparisonOperator": "LessThanThreshold"}
+    alarms += [
+        alarm("INSUFFICIENT_DATA", **watch, AlarmDescription="operations/WatchDeadLetters: some"),
+        alarm("OK", **silent, Threshold=0.0, AlarmDescription="operations/WatchDeadLetters: none"),
+    ]
+
+    page = browser.get("/alarms").text
+
+    assert '<strong class="bad">1</strong> of 2 ring' in page
+    assert '<span class="bad">1</span>' in page
+
+
 def test_quiet_alarms_are_said_to_be_quiet(browser: Browser, alarms: list[Any]):
     alarms += [alarm(), depth("OK")]
 

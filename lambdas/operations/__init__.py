@@ -1,0 +1,1 @@
+"""Operations: the job that watches the dead-letter queues of an environment."""
