@@ -19,7 +19,7 @@ APPROVAL := $(if $(CI),never,$(shell test -t 0 && echo broadening || echo never)
 # Make puts ORDERS into the environment, whatever the file's name is. An empty one is refused.
 ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
-.PHONY: help setup demo up chaos test check simulate every-fault model python lint types unit contracts synth-alone docs api-docs lock synth
+.PHONY: help setup demo up chaos test all-tests check simulate every-fault model python lint types unit contracts synth-alone docs api-docs lock synth
 .PHONY: lint-templates second-cloud preflight bytecode deploy smoke destroy clean pictures
 .DEFAULT_GOAL := help
 
@@ -57,15 +57,18 @@ contracts: ## compare the events' contracts with the last release's; say which o
 	@python -m tools.contract_check
 
 unit:
-	pytest --ignore tests/integration --ignore tests/e2e --ignore tests/saga --numprocesses 2 --dist loadscope
+	pytest --ignore tests/integration --ignore tests/e2e --ignore tests/saga --numprocesses 2 --dist loadfile
 
-# Three clouds at a time, on two cores: they mostly wait. What all of them used of their rights is looked at last.
-test: check ## everything, the local cloud and the demo included
+# What all tests used of the platform's rights is looked at last.
+test: setup python ## everything, the local cloud and the demo included
 	rm -rf build/rights
-	pytest tests/saga tests/integration tests/e2e --ignore tests/e2e/test_grants.py \
-		--numprocesses 3 --dist loadfile --no-loadscope-reorder
+	@$(MAKE) --jobs 2 all-tests lint types contracts
 	pytest tests/e2e/test_grants.py
 	@$(MAKE) synth-alone
+
+# Three clouds at a time, on two cores: they mostly wait.
+all-tests:
+	pytest --ignore tests/e2e/test_grants.py --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint-templates: setup build/lint/installed ## other people's checkers over the synthesized templates: cfn-lint, checkov
 	cdk synth --quiet -c env=laptop --output build/templates/laptop

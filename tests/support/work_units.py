@@ -1,8 +1,6 @@
 """Which tests one worker runs, where several workers run tests at a time."""
 
-from collections.abc import Sequence
-
-from xdist.scheduler import LoadFileScheduling, LoadScopeScheduling
+from xdist.scheduler import LoadFileScheduling
 
 SHARED_CLOUDS = ("tests/e2e/orders", "tests/saga")
 """Packages whose files share one cloud, which takes long to set up."""
@@ -11,22 +9,16 @@ SYNTHESIZING = ("tests/abuse", "tests/contracts", "tests/templates")
 """Packages whose tests look at the platform's templates, which take seconds to synthesize."""
 
 
-def work_unit(test: str, together: Sequence[str] = SHARED_CLOUDS) -> str:
-    """The file of a test, by the test's node id, or its package if that is to stay together."""
+def work_unit(test: str) -> str:
+    """Return a test's file, or the name of what it shares with the tests of other files."""
     file = test.partition("::")[0]
-    return next((package for package in together if file.startswith(f"{package}/")), file)
+    if file.startswith(tuple(f"{package}/" for package in SYNTHESIZING)):
+        return "synthesis"
+    return next((package for package in SHARED_CLOUDS if file.startswith(f"{package}/")), file)
 
 
-class LoadCloudScheduling(LoadFileScheduling):
-    """As ``--dist loadfile``, but a shared cloud is set up on one worker only."""
+class LoadUnitScheduling(LoadFileScheduling):
+    """As ``--dist loadfile``, but one worker gets all tests that share a cloud or a synthesis."""
 
     def _split_scope(self, nodeid: str) -> str:
         return work_unit(nodeid)
-
-
-class LoadSynthesisScheduling(LoadScopeScheduling):
-    """By files, but every test that synthesizes the platform runs on one worker."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        unit = work_unit(nodeid, SYNTHESIZING)
-        return "synthesis" if unit in SYNTHESIZING else unit

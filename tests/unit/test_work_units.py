@@ -1,4 +1,4 @@
-"""Tests that share a cloud go to one worker, others file by file."""
+"""Tests that share a cloud or a synthesis go to one worker, others file by file."""
 
 import pytest
 
@@ -12,10 +12,12 @@ from tests.support.work_units import SHARED_CLOUDS, work_unit
         ("tests/saga/test_claims.py::test_claim[STANDARD]", "tests/saga"),
         ("tests/e2e/orders/test_requests.py::TestTheDoor::test_x", "tests/e2e/orders"),
         ("tests/e2e/test_ops.py::test_x", "tests/e2e/test_ops.py"),
+        ("tests/templates/test_snapshots.py::test_template[dev]", "synthesis"),
+        ("tests/contracts/test_samples.py::test_x", "synthesis"),
         ("tests/saga_of_another.py::test_x", "tests/saga_of_another.py"),
     ],
 )
-def test_unit_of_a_shared_cloud_is_its_package_and_of_others_the_file(test: str, unit: str):
+def test_tests_that_share_something_are_one_unit_and_others_are_by_file(test: str, unit: str):
     assert work_unit(test) == unit
 
 
