@@ -137,7 +137,7 @@ class Environment:
     dead_letters_watched: bool
     """Whether one job watches all dead-letter queues, in place of an alarm on each.
 
-    It costs a tenth of the alarms, and notices up to five minutes later (ADR 40).
+    It costs a tenth of the alarms, and notices up to five minutes later (ADR 44).
     """
     order_expected_within: Duration | None = None
     """How long it may be until the next order before an alarm says so; without it, none does.

@@ -29,7 +29,7 @@ WATCHED = "dead-letter-queues-are-watched"
 class DeadLetterQueue(sqs.Queue):
     """Keeps dead letters for 14 days, the longest that SQS allows; alarms while it is not empty.
 
-    Where one job watches them all, that job notifies (ADR 40). Every asynchronous step has one. The
+    Where one job watches them all, that job notifies (ADR 44). Every asynchronous step has one. The
     sagas' repair queue is one, too.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
     """
