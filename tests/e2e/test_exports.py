@@ -3,60 +3,86 @@
 import io
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from demo import scenario
+import pytest
+
+from demo import chaos, disturbances, scenario
 from demo.deployment import deploy_app
 from demo.make_export import VARIANTS, export
 from demo.order_book import load_orders
 from demo.report import MOMENTS
-from demo.run import open_database
+from demo.run import create_run, open_database
 from demo.screen import Screen
-from emulator.cloud import running
+from emulator.cloud import Cloud, running
+from emulator.faults.chance import Kind
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED, ORDERS, CANCELLED = 7, 60, 0.5
+CHAOS_SEED, CHAOS_ORDERS = 8, 12
+RARE = {Kind.STALL, Kind.CUT, Kind.LOST, Kind.LATE, Kind.DEATH, disturbances.OPERATOR_KILLED}
+"""Faults that so few orders may never meet."""
+Platform = tuple[Cloud, Mapping[str, str]]
 READ = """
 import resource, sys
 from pathlib import Path
 from demo.order_book import load_orders
-from demo.run import open_database
+from demo.run import create_run, open_database
 database = open_database(Path(sys.argv[2]))
 orders = load_orders(Path(sys.argv[1]), database)
 print(orders, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
-def test_every_promise_is_kept_to_the_orders_of_each_export(tmp_path: Path):
-    cancelled: dict[str, int] = dict.fromkeys(MOMENTS, 0)
+@pytest.fixture(scope="module")
+def platform() -> Iterator[Platform]:
     with running() as cloud:
-        outputs = deploy_app(cloud, progress=lambda _: None)
-        for variant in VARIANTS:
-            path = tmp_path / f"{variant}-{SEED}.csv"
-            lines = export(seed=SEED, orders=ORDERS, variant=variant, cancelled=CANCELLED)
-            path.write_bytes(b"".join(lines))
-            shown = io.StringIO()
-            with closing(open_database(tmp_path / f"{variant}.sqlite3")) as database:
-                assert load_orders(path, database) > ORDERS * 0.8
-                kept = scenario.run_export(
-                    *(cloud, outputs, database, Screen(shown)),
-                    name=path.stem,
-                    with_faults=False,
-                )
-                assert kept, f"seed {SEED}, {shown.getvalue()}"
-                (left,) = database.execute(
-                    """SELECT count(*) FROM invoices WHERE number NOT IN
-                    (SELECT invoice FROM accepted UNION ALL SELECT invoice FROM rejections)"""
-                ).fetchone()
-                assert left == 0, f"seed {SEED}, {shown.getvalue()}"
-                for state, count in database.execute(
-                    "SELECT answered_state, count(*) FROM cancel_requests"
-                    " JOIN orders USING (order_id) WHERE state = 'CANCELLED'"
-                    " GROUP BY answered_state"
-                ):
-                    cancelled[state] += count
+        yield cloud, deploy_app(cloud, progress=lambda _: None)
+
+
+def test_every_promise_is_kept_to_the_orders_of_each_export(platform: Platform, tmp_path: Path):
+    cancelled: dict[str, int] = dict.fromkeys(MOMENTS, 0)
+    for variant in VARIANTS:
+        path = tmp_path / f"{variant}-{SEED}.csv"
+        lines = export(seed=SEED, orders=ORDERS, variant=variant, cancelled=CANCELLED)
+        path.write_bytes(b"".join(lines))
+        shown = io.StringIO()
+        with closing(open_database(tmp_path / f"{variant}.sqlite3")) as database:
+            assert load_orders(path, database) > ORDERS * 0.8
+            kept = scenario.run_export(
+                *(*platform, database, Screen(shown)),
+                name=path.stem,
+                with_faults=False,
+            )
+            assert kept, f"seed {SEED}, {shown.getvalue()}"
+            (left,) = database.execute(
+                """SELECT count(*) FROM invoices WHERE number NOT IN
+                (SELECT invoice FROM accepted UNION ALL SELECT invoice FROM rejections)"""
+            ).fetchone()
+            assert left == 0, f"seed {SEED}, {shown.getvalue()}"
+            for state, count in database.execute(
+                "SELECT answered_state, count(*) FROM cancel_requests"
+                " JOIN orders USING (order_id) WHERE state = 'CANCELLED'"
+                " GROUP BY answered_state"
+            ):
+                cancelled[state] += count
     assert all(cancelled.values()), f"seed {SEED}, cancelled, by the state answered: {cancelled}"
+
+
+def test_every_promise_is_kept_when_requests_deliveries_and_processes_fail(
+    platform: Platform, tmp_path: Path
+):
+    path = tmp_path / "chaos.csv"
+    path.write_bytes(b"".join(export(seed=CHAOS_SEED, orders=CHAOS_ORDERS, variant="retail")))
+    shown = io.StringIO()
+    with closing(open_database(tmp_path / "chaos.sqlite3")) as database:
+        load_orders(path, database)
+        run = create_run(*platform, database, reshard=False)
+        outcome = chaos.play(run, Screen(shown), seed=CHAOS_SEED, pause=3, grace=5)
+    assert not outcome.violations, f"{outcome.summary()}\n{shown.getvalue()}"
+    assert {kind for kind, number in outcome.faults.items() if not number} <= RARE, outcome
 
 
 def test_reading_ten_times_as_many_orders_takes_no_more_memory(tmp_path: Path):
