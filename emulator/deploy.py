@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +33,7 @@ def deploy(
     context: Mapping[str, str] = {},
     stack: str | None = None,
     concurrency: int = 8,
+    drifted: Set[str] = frozenset(),
     progress: Progress,
 ) -> dict[str, str]:
     """Deploy every stack of an app and return the outputs of all of them.
@@ -44,6 +45,8 @@ def deploy(
         stack: The one stack to deploy, with those it depends on; without it, all of them.
         concurrency: How many stacks are deployed at a time; with 1, they are deployed one by one in
             the order of their dependencies, as `make deploy` does.
+        drifted: Properties that were changed past the templates, such as
+            `AWS::Kinesis::Stream.ShardCount`.
         progress: Is called with each line that the command line writes.
 
     Raises:
@@ -71,7 +74,9 @@ def deploy(
     )  # fmt: skip
     stacks: dict[str, dict[str, str]] = json.loads(outputs.read_text())
     template_check.verify_deployment(
-        cloud, {name: templates[name] for name in (stacks if stack else templates)}
+        cloud,
+        {name: templates[name] for name in (stacks if stack else templates)},
+        drifted=drifted,
     )
     return {name: value for stack in stacks.values() for name, value in stack.items()}
 

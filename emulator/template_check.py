@@ -84,12 +84,16 @@ def check_templates(stacks: Mapping[str, Template]) -> None:
     _raise(causes)
 
 
-def verify_deployment(cloud: Cloud, stacks: Mapping[str, Template]) -> None:
+def verify_deployment(
+    cloud: Cloud, stacks: Mapping[str, Template], *, drifted: Set[str] = frozenset()
+) -> None:
     """Raise CloudError if a deployed resource differs from its template.
 
-    The message has a line for each difference. Properties in `UNSUPPORTED` are not compared.
+    The message has a line for each difference. Properties in `UNSUPPORTED` and in ``drifted``
+    (`Type.Property`) are not compared.
     """
-    _raise([str(each) for each in find_differences(cloud, stacks) if not each.exemption])
+    differences = (each for each in find_differences(cloud, stacks) if not each.exemption)
+    _raise([str(each) for each in differences if f"{each.kind}.{each.path}" not in drifted])
 
 
 def find_differences(cloud: Cloud, stacks: Mapping[str, Template]) -> Iterator[Difference]:

@@ -12,6 +12,7 @@ from emulator.patches import (
     cfn_drift,
     cfn_dsql,
     cfn_metric_math,
+    cfn_operations,
     cfn_properties,
     cfn_saved_queries,
     cfn_stream_consumer,
@@ -75,6 +76,7 @@ ALL = (
     topic_deduplication,
     user_pools,
     function_updates,
+    cfn_operations,
 )
 
 

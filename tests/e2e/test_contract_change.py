@@ -8,11 +8,9 @@ releases wait on the stream and in the queue, and they are in the archive.
 
 import json
 import sqlite3
-import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from lambdas.contracts.orders import OrderCancelled
 from lambdas.contracts.parsing import parse_event
 from lambdas.contracts.patterns import live_pattern
 from tests.support.cli import run_ops
+from tests.support.customer import Customer
 from tests.support.deliveries import received
 from tests.support.listeners import listen
 from tests.support.patching import disable_schedules
@@ -37,40 +36,6 @@ from tests.support.waiting import wait_until
 RELEASES = {"today": TODAY, "a": RELEASE_A, "b": RELEASE_B}
 REBUILT = ("timelines", "orders")
 """The views that show cancellations."""
-
-
-@dataclass(slots=True)
-class Customer:
-    """Places orders, and cancels two of three: one at once, one that may be confirmed by then."""
-
-    platform: Platform
-    placed: list[str] = field(default_factory=list)
-
-    def shop(self) -> None:
-        """Place one more order, and cancel what is to be cancelled now."""
-        self.placed.append(self.platform.place(f"order-{len(self.placed)}"))
-        if len(self.placed) % 3 == 0:
-            self.platform.cancel(self.placed[-1])
-            self.platform.cancel(self.placed[-3])
-
-    @contextmanager
-    def shopping(self) -> Iterator[None]:
-        """Place and cancel orders until the block ends, and some after it."""
-        over = threading.Event()
-
-        def shop() -> None:
-            while not over.wait(0.3):
-                self.shop()
-
-        with ThreadPoolExecutor(1) as thread:
-            work = thread.submit(shop)
-            try:
-                yield
-            finally:
-                over.set()
-                work.result()
-        for _ in range(3):
-            self.shop()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ The local cloud measures no streams, and takes metrics in AWS's own namespace, w
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from stacks.backbone import BackboneStack
 from stacks.environments import DEV
 from stacks.operations import OperationsStack
 from tests.support.grants import cloud_recording_grants
+from tests.support.streams import throttle_for_a_minute
 from tests.templates.synthesis import new_app
 
 
@@ -51,21 +51,7 @@ def test_throttled_stream_gets_twice_the_shards_once(deployed: tuple[Cloud, dict
 
     assert run(cloud, function) == {"shards": 1, "changed": False}
 
-    cloud.client("cloudwatch").put_metric_data(
-        Namespace="AWS/Kinesis",
-        MetricData=[
-            {
-                "MetricName": name,
-                "Dimensions": [{"Name": "StreamName", "Value": stream}],
-                "Timestamp": datetime.now(UTC) - timedelta(minutes=2),
-                "Value": value,
-            }
-            for name, value in (
-                ("IncomingRecords", 60_000.0),
-                ("WriteProvisionedThroughputExceeded", 9_000.0),
-            )
-        ],
-    )
+    throttle_for_a_minute(cloud, stream)
     # The schedule may come first: in either case the change is made once.
     run(cloud, function)
     assert run(cloud, function) == {"shards": 2, "changed": False}

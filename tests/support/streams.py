@@ -1,5 +1,7 @@
 """Streams, and streams of tables, that a function reads."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from emulator.cloud import Cloud
@@ -23,3 +25,22 @@ SOURCES = {
     "table": ({"Source": TABLE}, get("Source", "StreamArn"), {"Table": ref("Source")}),
 }
 of_each_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+
+
+def throttle_for_a_minute(cloud: Cloud, stream: str) -> None:
+    """Put the metrics of a stream whose writes were throttled, two minutes ago."""
+    cloud.client("cloudwatch").put_metric_data(
+        Namespace="AWS/Kinesis",
+        MetricData=[
+            {
+                "MetricName": name,
+                "Dimensions": [{"Name": "StreamName", "Value": stream}],
+                "Timestamp": datetime.now(UTC) - timedelta(minutes=2),
+                "Value": value,
+            }
+            for name, value in (
+                ("IncomingRecords", 60_000.0),
+                ("WriteProvisionedThroughputExceeded", 9_000.0),
+            )
+        ],
+    )
