@@ -66,9 +66,7 @@ TODAY: Changes = {
     "lambdas/orders/events.py": {
         "            reason=reason,\n            explanation=explain_cancellation(reason),\n": ""
     },
-    "lambdas/notifications/messages.py": {
-        'f": {order.explanation}" if order.explanation else ""': '""'
-    },
+    "lambdas/notifications/messages.py": {"explain_cancellation(order.reason)": '""'},
     "lambdas/storefront/customer_orders.py": {" and event.data.explanation:": " and False:"},
 }
 """Nobody knows version 2."""

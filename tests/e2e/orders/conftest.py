@@ -74,7 +74,7 @@ def platform(
 ) -> Iterator[Platform]:
     assembly: Path = tmp_path_factory.mktemp("assembly")
     app = new_app(outdir=str(assembly))
-    compose(app, replace(DEV, saga_type=request.param))
+    compose(app, replace(DEV, saga_type=request.param, operators_client=True))
     app.synth()
     outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
     disable_schedules(cloud, *(f"Jobs{job}" for job in JOBS))

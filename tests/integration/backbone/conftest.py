@@ -1,7 +1,7 @@
 """An order stream in Kinesis; the tests put the metrics of CloudWatch."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -55,7 +55,7 @@ def orders(name: str, kinesis: Any, cloudwatch: Any) -> OrderStream:
 def measure(name: str, cloudwatch: Any) -> Callable[..., None]:
     """Put the metrics that AWS would have measured that many minutes ago."""
 
-    def put(minutes_ago: int, *, consumer: str = "", **values: float) -> None:
+    def put(minutes_ago: int, *, now: datetime = NOW, consumer: str = "", **values: float) -> None:
         metrics = {
             "bytes": "IncomingBytes",
             "records": "IncomingRecords",
@@ -72,7 +72,7 @@ def measure(name: str, cloudwatch: Any) -> Callable[..., None]:
                 {
                     "MetricName": metrics[key],
                     "Dimensions": dimensions,
-                    "Timestamp": NOW - timedelta(minutes=minutes_ago),
+                    "Timestamp": now - timedelta(minutes=minutes_ago),
                     "Value": value,
                 }
                 for key, value in values.items()

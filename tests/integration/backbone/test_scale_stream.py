@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ class TestHandler:
         measure: Callable[..., None],
         capsys: pytest.CaptureFixture[str],
     ):
-        measure(2, records=90_000.0, rejected=5_000.0)
+        measure(2, now=datetime.now(UTC), records=90_000.0, rejected=5_000.0)
 
         assert scale({}, None) == {"shards": 4, "changed": True}
         assert scale({}, None) == {"shards": 4, "changed": False}

@@ -2,7 +2,7 @@
 
 import json
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -248,18 +248,18 @@ class TestCollecting:
     @pytest.mark.parametrize(
         ("account", "code"),
         [
-            (Account(CLAIMED, without="Warehouse"), 2),
-            (Account(CLAIMED), 1),
-            (Account({**PLACED.order, "changed_at": datetime.now(UTC).isoformat()}), 0),
+            (lambda: Account(CLAIMED, without="Warehouse"), 2),
+            (lambda: Account(CLAIMED), 1),
+            (lambda: Account({**PLACED.order, "changed_at": datetime.now(UTC).isoformat()}), 0),
         ],
     )
     def test_exit_code_follows_from_problems_and_unreadable_services(
-        self, account: Account, code: int, capsys: pytest.CaptureFixture[str]
+        self, account: Callable[[], Account], code: int, capsys: pytest.CaptureFixture[str]
     ):
         parser = ArgumentParser()
         command.arguments(parser)
         arguments = parser.parse_args([ID, "--json"])
-        assert command.run(arguments, cast(Deployed, account), Terminal()) == code
+        assert command.run(arguments, cast(Deployed, account()), Terminal()) == code
         said = json.loads(capsys.readouterr().out)
         assert (bool(said["unreadable"]), bool(said["problems"])) == (code == 2, code > 0)
         assert said["order_id"] == ID
