@@ -62,9 +62,8 @@ unit:
 # What all tests used of the platform's rights is looked at last.
 test: setup python ## everything, the local cloud and the demo included
 	rm -rf build/rights
-	@$(MAKE) --jobs 2 all-tests lint types contracts
+	@$(MAKE) --jobs 2 all-tests lint types contracts synth-alone
 	pytest tests/e2e/test_grants.py
-	@$(MAKE) synth-alone
 
 UPDATES := tests/e2e/test_updates.py
 

@@ -73,13 +73,20 @@ def count(output: str, label: str) -> int:
     return int(found[1].replace(",", ""))
 
 
-def test_demo_of_the_sample_keeps_every_promise():
-    with started("run") as demo:
+def test_demo_of_the_sample_keeps_every_promise_and_can_be_looked_at_until_it_is_interrupted():
+    with started("run", "--keep") as demo:
         assert demo.stdout is not None
         output = read_until(demo, "starting")
         assert "A demo or 'up' is running already (process" in one_line(ended("run"))
+        output += read_until(demo, "ends everything")
+        (console,) = re.findall(r"^  (http://127.0.0.1:\S+)$", output, re.MULTILINE)
+        assert urllib3.request("GET", console, redirect=False).status == 303
+
+        demo.send_signal(signal.SIGINT)
         output += read_until(demo, "in all")
         assert demo.wait(SECONDS) == 0
+        with pytest.raises(urllib3.exceptions.MaxRetryError, match="refused"):
+            urllib3.request("GET", console)
 
     assert "accepted              100 of 101 sent to the API" in output
     assert "holds lifted          3; 3 orders dispatched since" in output
@@ -196,21 +203,6 @@ def test_up_can_be_talked_to_as_it_says_and_leaves_nothing_behind():
         # Those that were killed may need a moment to be gone.
         assert eventually(lambda: not processes_of(directory)), processes_of(directory)
         assert not Path(directory).exists()
-        with pytest.raises(urllib3.exceptions.MaxRetryError, match="refused"):
-            urllib3.request("GET", console)
-
-
-def test_demo_that_is_kept_shows_its_console_until_it_is_interrupted(tmp_path: Path):
-    one = tmp_path / "one.csv"
-    sample = (ROOT / "demo" / "sample.csv").read_text().splitlines(keepends=True)
-    one.write_text("".join(sample[:2]))
-    with started("run", "--orders", str(one), "--keep") as demo:
-        output = read_until(demo, "ends everything")
-        (console,) = re.findall(r"^  (http://127.0.0.1:\S+)$", output, re.MULTILINE)
-        assert urllib3.request("GET", console, redirect=False).status == 303
-
-        demo.send_signal(signal.SIGINT)
-        demo.communicate(timeout=SECONDS)
         with pytest.raises(urllib3.exceptions.MaxRetryError, match="refused"):
             urllib3.request("GET", console)
 

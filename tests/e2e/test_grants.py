@@ -33,7 +33,6 @@ UNUSED = {
     "*: sqs:ChangeMessageVisibility on LowStockQueue": "the same",
     "*/NotifyOfWorkerScalingRuleEventsRole: sns:Publish on Topic": "a group launches nothing here",
     "*/WorkersRole: autoscaling:CompleteLifecycleAction on *": "the same",
-    "*/WorkersRole: cloudformation:SignalResource on *": "the same",
     "*/WorkersRole: logs:* on log-group:WorkersLogs:*": (
         "what sets an instance up ships its logs, and is not run here"
     ),
