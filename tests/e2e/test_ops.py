@@ -70,6 +70,14 @@ class Platform:
         eventually(lambda: self.dead_letters().keys() >= set(places))
         assert self.dead_letters() == dict.fromkeys(places, 1)
 
+    def watch(self) -> dict[str, int]:
+        """Let the watch look and notify now; return the depths of queues that are not empty."""
+        answer = self.client("lambda").invoke(
+            FunctionName=self.physical("Operations", "DeadLetterWatchWatchDeadLetters")
+        )
+        found: dict[str, int] = json.loads(answer["Payload"].read())
+        return found
+
     def redrive(self, place: str) -> None:
         """Put back what is there: first look, then do it, then do it again in vain."""
         code, shown = self.ops("dlq", "redrive", place)
@@ -174,6 +182,7 @@ def test_undelivered_event_starts_its_saga_when_redriven(platform: Platform):
     with platform.without("Orders", "FulfilmentMachineEventsRole", "states:StartExecution"):
         order = platform.place("no-saga")
         platform.await_dead_letters(place)
+    assert [queue for queue in platform.watch() if "StartFulfilment" in queue]
     code, (shown,) = platform.ops("dlq", "show", place)
     assert code == 1
     assert shown["event"]["detail"]["data"]["order_id"] == order
