@@ -66,7 +66,9 @@ class DeadLetterQueue:
         )
 
     def _send(self, kind: str, whole: Mapping[str, Any], reason: str) -> None:
-        """Send it whole. JSON doubles a record's two images, or its base64, and may escape them.
+        """Send it whole; only its place if it is too large for a message.
+
+        A stream's record may be: it has two images of a row, or base64, and JSON escapes letters.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-items
         https://docs.aws.amazon.com/streams/latest/dev/large-records.html

@@ -1,6 +1,7 @@
 """Scaling of an Auto Scaling group by the backlog of its queues."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_autoscaling as autoscaling
@@ -94,26 +95,17 @@ def start_from_none(
         f"sent{i}": queue.metric_number_of_messages_sent(statistic="Sum")
         for i, queue in enumerate(queues)
     }
-    missing, operator = cloudwatch.TreatMissingData, cloudwatch.ComparisonOperator
-    for id, instances, what, metrics, period, comparison, without_data in (
-        (
-            *("Start", 1, "something waits, an instance starts", waiting, Duration.minutes(1)),
-            *(operator.GREATER_THAN_THRESHOLD, missing.NOT_BREACHING),
-        ),
-        (
-            *("Stop", 0, "nothing comes, the instance stops", {**waiting, **sent}, IDLE),
-            *(operator.LESS_THAN_OR_EQUAL_TO_THRESHOLD, missing.BREACHING),
-        ),
-    ):
-        step = autoscaling.StepScalingAction(
-            scope,
-            f"{id}Policy",
-            auto_scaling_group=group,
-            adjustment_type=autoscaling.AdjustmentType.EXACT_CAPACITY,
-        )
-        # A step's bounds are distances from the alarm's threshold, which is 0.
-        bound = {"lower_bound": 0} if instances else {"upper_bound": 0}
-        step.add_adjustment(adjustment=instances, **bound)
+
+    def take(
+        step: autoscaling.StepScalingAction,
+        *,
+        id: str,
+        what: str,
+        messages: Mapping[str, cloudwatch.IMetric],
+        period: Duration,
+        **condition: Any,
+    ) -> None:
+        """Take the step while the number of messages in a period, compared with 0, says so."""
         cloudwatch.Alarm(
             scope,
             id,
@@ -121,16 +113,46 @@ def start_from_none(
             alarm_description=f"{service}/{scope.node.id}: {what} (no fault). "
             f"python -m ops console --env {environment_of(Stack.of(scope).node.id)}",
             metric=cloudwatch.MathExpression(
-                expression=" + ".join(f"FILL({name}, 0)" for name in metrics),
-                using_metrics=metrics,
+                expression=" + ".join(f"FILL({name}, 0)" for name in messages),
+                using_metrics=messages,
                 period=period,
                 label="Messages",
             ),
             threshold=0,
-            comparison_operator=comparison,
             evaluation_periods=1,
-            treat_missing_data=without_data,
+            **condition,
         ).add_alarm_action(actions.AutoScalingAction(step))
+
+    start, stop = (
+        autoscaling.StepScalingAction(
+            scope,
+            f"{id}Policy",
+            auto_scaling_group=group,
+            adjustment_type=autoscaling.AdjustmentType.EXACT_CAPACITY,
+        )
+        for id in ("Start", "Stop")
+    )
+    # A step's bounds are distances from the alarm's threshold, which is 0.
+    start.add_adjustment(adjustment=1, lower_bound=0)
+    stop.add_adjustment(adjustment=0, upper_bound=0)
+    take(
+        start,
+        id="Start",
+        what="something waits, an instance starts",
+        messages=waiting,
+        period=Duration.minutes(1),
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
+    take(
+        stop,
+        id="Stop",
+        what="nothing comes, the instance stops",
+        messages={**waiting, **sent},
+        period=IDLE,
+        comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+    )
 
 
 def _metric(

@@ -179,7 +179,10 @@ def test_failing_message_blocks_its_sku_only_until_it_is_dead_lettered(
     assert message["Attributes"]["MessageGroupId"] == group_id("22423")
     group = platform.function("RaisePurchaseOrders")["LoggingConfig"]["LogGroup"]
     why = lines(platform.cloud, group, "group_failed")
-    assert any(group_id("22423") in line and "ContractError" in line for line in why), why
+    (failed, *_) = (json.loads(line) for line in why if group_id("22423") in line)
+    assert (failed["level"], failed["service"]) == ("ERROR", "purchasing")
+    assert failed["correlation_ids"]
+    assert "ContractError" in failed["error"]
 
 
 def test_consumer_that_dies_amid_a_batch_loses_and_doubles_nothing(platform: Platform):

@@ -95,12 +95,7 @@ class Consumer:
             try:
                 self._handle_or_dead_letter(message)
             except Exception as error:  # noqa: BLE001 -- SQS delivers it again, or dead-letters it
-                log_error(
-                    "message_failed",
-                    queue=self.name,
-                    id=message.id,
-                    error=repr(error),
-                )
+                log_error("message_failed", queue=self.name, id=message.id, error=repr(error))
                 return _Outcome(handled=group[:i], unhandled=group[i:], retry_delay=RETRY_DELAY)
         return _Outcome(handled=group, unhandled=())
 
@@ -109,12 +104,7 @@ class Consumer:
             self._handle(message)
         except ContractError as poison:
             self._queue.dead_letter(message, reason=str(poison))
-            log_error(
-                "message_dead_lettered",
-                queue=self.name,
-                id=message.id,
-                reason=str(poison),
-            )
+            log_error("message_dead_lettered", queue=self.name, id=message.id, reason=str(poison))
 
     def _log(self, what: str, messages: Sequence[Message]) -> None:
         for message in messages:
