@@ -5,6 +5,8 @@ In this format, texts sort like the times that they say.
 
 from datetime import UTC, datetime
 
+from lambdas.contracts.bounds import TimeBounds
+
 
 def format_time(moment: datetime) -> str:
     """Format a time, which must have an offset from UTC."""
@@ -12,5 +14,11 @@ def format_time(moment: datetime) -> str:
 
 
 def reformat_time(text: str) -> str:
-    """Convert a time in any ISO 8601 format to this one."""
+    """Convert a time with its offset from UTC to this format.
+
+    Raises:
+        ValueError: the text is no time within ``TimeBounds``.
+    """
+    if problem := TimeBounds().problem(text):
+        raise ValueError(problem)
     return format_time(datetime.fromisoformat(text))

@@ -6,6 +6,7 @@ that it writes.
 
 from dataclasses import replace
 
+from lambdas.contracts.bounds import MAX_TEXT
 from lambdas.contracts.orders import HOLDABLE_STATES, OrderState
 from lambdas.orders.domain import Hold, HoldState, Order
 
@@ -18,15 +19,15 @@ def hold(order: Order, *, cause: str, reason: str, explanation: str, now: str) -
     """Return the order with a hold; unchanged if this ``cause`` has held it before.
 
     ``cause`` is the id of the event that requests the hold. ``reason`` is a name, ``explanation`` a
-    text; the customer sees both. A hold that comes too late is recorded as missed, and has an
-    event.
+    text, which is cut to what an event may hold; the customer sees both. A hold that comes too late
+    is recorded as missed, and has an event.
     """
     if any(known.cause == cause for known in order.holds):
         return order
     new = Hold(
         cause=cause,
         reason=reason,
-        explanation=explanation,
+        explanation=explanation[:MAX_TEXT],
         state=HoldState.HELD if order.state in HOLDABLE_STATES else HoldState.MISSED,
         at=now,
     )

@@ -76,8 +76,13 @@ class Orders:
         raise ConcurrentUpdateError(f"order {order_id} is being changed by others; try again")
 
     def replace(self, before: Order, after: Order) -> bool:
-        """Write ``after`` if the row still equals ``before``; return whether it was written."""
+        """Write ``after`` if the row still equals ``before``; return whether it was written.
+
+        Raises:
+            ContractError: the row could not be read again. It is not written.
+        """
         rows = row_of(before), row_of(after)
+        order_of(rows[1])
         return put_if_unchanged(
             self._dynamodb, self._table, *rows, version_attributes=VERSION_ATTRIBUTES
         )

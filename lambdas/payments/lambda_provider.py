@@ -11,6 +11,7 @@ from lambdas.contracts.values import Money
 from lambdas.payments.domain import Charged, ChargeResult, Declined, Voided
 from lambdas.payments.provider import ProviderError
 from lambdas.runtime.aws import CONFIG, client
+from lambdas.runtime.dead_letters import printable
 from lambdas.runtime.function_calls import FunctionFailedError, call_function
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ class LambdaProvider:
         self._lambda = lambda_client or client("lambda", _SINGLE_ATTEMPT)
 
     def charge(self, key: str, customer_id: str, amount: Money) -> ChargeResult:
-        """Charge a card through the simulator; raise ProviderError if its response is not valid."""
+        """Charge a card through the simulator; raise ProviderError if its response is not valid.
+
+        Neither the ledger nor an event takes every character: those of an explanation are escaped.
+        """
         response = self._invoke(
             operation="charge",
             key=key,
@@ -47,7 +51,7 @@ class LambdaProvider:
             case {"state": "CHARGED"}:
                 return Charged()
             case {"state": "DECLINED", "explanation": str(explanation)}:
-                return Declined(explanation)
+                return Declined(printable(explanation))
             case {"state": "VOIDED"}:
                 return Voided()
             case _:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas.contracts.bounds import quoted
 from lambdas.contracts.times import reformat_time
 from lambdas.purchasing.domain import PurchaseOrder
 from lambdas.purchasing.supplier import Confirmed, Delivered, SupplierError
@@ -52,4 +53,4 @@ def _time(text: str) -> str:
     try:
         return reformat_time(text)
     except ValueError as no_time:
-        raise SupplierError(f"the supplier's due_at is no time: {text}") from no_time
+        raise SupplierError(f"the supplier's due_at is no time: {quoted(text)}") from no_time

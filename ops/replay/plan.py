@@ -129,7 +129,10 @@ def parse_time(text: str) -> datetime:
         ValueError: the text is no time.
     """
     time = datetime.fromisoformat(text)
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    try:
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text} is not in the calendar") from error
 
 
 def short_name(arn: str) -> str:

@@ -90,7 +90,7 @@ class Consumers:
             changes, sent = list(self._here.changes), list(self._here.sent)
             self._here.changes.clear()
             self._here.sent.clear()
-            for consumer, content in self._wanted(changes):
+            for consumer, content in self.wanted(changes):
                 self.deliver(consumer, content)
             for _, operation, request in sent:
                 for entry in request.get("Entries", ()) if operation == "put_events" else ():
@@ -100,11 +100,12 @@ class Consumers:
 
     def drop_changes(self) -> None:
         """Note all changes of tables as delivered, and do not deliver them."""
-        for consumer, content in self._wanted(self._here.changes):
+        for consumer, content in self.wanted(self._here.changes):
             self.delivered.setdefault(str(consumer), []).append(content)
         self._here.changes.clear()
 
-    def _wanted(self, changes: Sequence[Change]) -> Iterator[tuple[Consumer, Any]]:
+    def wanted(self, changes: Sequence[Change]) -> Iterator[tuple[Consumer, Any]]:
+        """Yield what consumers get of changes of tables, each with its consumer."""
         for change in changes:
             for consumer in self.all:
                 if consumer.source == change.table and consumer.wanted(record(change)):

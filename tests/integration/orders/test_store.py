@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from lambdas.contracts.bounds import MAX_TEXT
+from lambdas.contracts.codec import ContractError
 from lambdas.contracts.orders import OrderState
 from lambdas.orders.cancellation import TooLateError, cancel
 from lambdas.orders.domain import Order
@@ -209,3 +211,12 @@ class TestUpdate:
             kept = set(map(repr, pool.map(attempt, range(8))))
 
         assert kept == {repr(orders.find(placed().order_id, customer_id="17850"))}
+
+    def test_row_that_could_not_be_read_again_is_not_written(self, orders: StoredOrders):
+        order = orders.add(placed())
+        unreadable = replace(order, reason="x" * (MAX_TEXT + 1), changed_at="later")
+
+        with pytest.raises(ContractError, match="reason must have 0 to 2000 characters"):
+            orders.replace(order, unreadable)
+
+        assert orders.find(order.order_id) == order

@@ -101,12 +101,13 @@ class TestTimes:
         assert parse_time("2026-12-01T12:00") == parse_time("2026-12-01T13:00+01:00") == NOW
         assert parse_time("2026-12-01") == NOW - 12 * AGO
 
-    def test_invalid_time_is_refused(self, capsys: pytest.CaptureFixture[str]):
+    @pytest.mark.parametrize("text", ["noon", "0001-01-01T00:00+14:00"])
+    def test_invalid_time_is_refused(self, text: str, capsys: pytest.CaptureFixture[str]):
         parser = ArgumentParser()
         command.arguments(parser)
         with pytest.raises(SystemExit):
-            parser.parse_args(["--from", "noon"])
-        assert "noon is not a time such as 2026-12-01T08:00" in capsys.readouterr().err
+            parser.parse_args(["--from", text])
+        assert f"{text} is not a time such as 2026-12-01T08:00" in capsys.readouterr().err
 
 
 class Events(ClientDouble):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lambdas.contracts.bounds import TextBounds
 from lambdas.contracts.values import Money
 from lambdas.payments.domain import Charged, Declined, Voided
 from lambdas.payments.lambda_provider import LambdaProvider
@@ -35,6 +36,15 @@ def test_charge_is_requested_under_its_key_and_the_response_is_parsed(response, 
             "currency": "GBP",
         }
     ]
+
+
+@pytest.mark.parametrize("text", ["\0", "\ud800", "\x1b[2J", "\u202e"])
+def test_explanation_is_escaped_so_that_ledger_and_events_can_have_it(text):
+    result = charge(OneFunction({"state": "DECLINED", "explanation": f"no{text}" + "x" * 3_000}))
+
+    assert isinstance(result, Declined)
+    assert TextBounds(maximum=1_000).problem(result.explanation) == ""
+    assert result.explanation.isprintable()
 
 
 @pytest.mark.parametrize("state", ["REFUNDED", "VOIDED", "DECLINED"])

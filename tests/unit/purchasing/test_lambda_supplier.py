@@ -1,5 +1,6 @@
 """The adapter to the supplier's function."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -48,9 +49,13 @@ def test_unknown_answer_is_an_error(response):
         send(OneFunction(response))
 
 
-def test_confirmation_without_a_time_is_an_error():
-    with pytest.raises(SupplierError, match="due_at is no time: soon"):
-        send(OneFunction({"state": "CONFIRMED", "due_at": "soon"}))
+@pytest.mark.parametrize(
+    "due_at", ["soon", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-12-01"]
+)
+def test_confirmation_without_a_time_is_an_error(due_at: str):
+    """Any other exception would end the run, and with it all other purchase orders."""
+    with pytest.raises(SupplierError, match=re.escape(f"due_at is no time: '{due_at}'")):
+        send(OneFunction({"state": "CONFIRMED", "due_at": due_at}))
 
 
 def test_failure_of_the_function_is_an_error():
