@@ -63,9 +63,7 @@ def page(
 
 def _finalize(value: Any) -> Any:
     """Escape the control and invisible characters of a value. Jinja itself escapes markup."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return printable(value, keep="\n\t")
-    return value
+    return value if isinstance(value, Markup) else printable(str(value), keep="\n\t")
 
 
 def _time(value: str | datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 import html
 from dataclasses import replace
+from urllib.parse import unquote
 
 import pytest
 
@@ -24,6 +25,15 @@ def token(console: Console) -> tuple[str, str]:
 def letter(id: str = "m1"):
     (route,) = PLACE.routes_by(Mechanism.DESTINATION)
     return dead_lettered_by(route, PLACE, id=id)
+
+
+@pytest.mark.parametrize("hidden", ["%E2%80%AE", "%1B[2J"])
+def test_error_shows_no_hidden_character(browser: Browser, hidden: str):
+    answer = browser.get(f"/dead-letters/none/such{unquote(hidden)}")
+
+    assert answer.status == 409
+    assert "there is no dead-letter queue none/such\\" in html.unescape(answer.text)
+    assert unquote(hidden)[0] not in answer.text
 
 
 def test_every_sink_of_the_templates_is_listed_and_full_ones_come_first(
