@@ -72,10 +72,11 @@ def expiry(now: datetime) -> int:
 def address_counter(email: str, now: datetime) -> str:
     """Return the key of the counter of mails to this address on the day of ``now`` (UTC).
 
-    Variants of an address that reach one mailbox count as one: upper case, and ``+`` with a tag.
+    Variants of an address that may reach one mailbox count as one: upper case, ``+`` with a tag,
+    and dots in the local part, which some providers ignore.
     """
     local_part, _, domain = email.lower().rpartition("@")
-    mailbox = f"{local_part.partition('+')[0]}@{domain}"
+    mailbox = f"{local_part.partition('+')[0].replace('.', '')}@{domain}"
     return f"address#{sha256(mailbox.encode()).hexdigest()}#{now:%Y-%m-%d}"
 
 

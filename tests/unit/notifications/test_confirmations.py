@@ -76,6 +76,8 @@ def test_variants_of_an_address_count_as_one_and_other_days_separately():
     first = address_counter("Ada+shop@Example.com", NOW)
 
     assert first == address_counter("ada@example.com", NOW)
+    assert first == address_counter("a.da@example.com", NOW)
+    assert first != address_counter("ada@exam.ple.com", NOW)
     assert first != address_counter("bob@example.com", NOW)
     assert first != address_counter("ada@example.com", NOW.replace(day=2))
     assert "ada" not in first
