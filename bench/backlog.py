@@ -21,8 +21,8 @@ from stacks.environments import DEV, PROD, Environment
 
 RESUMED_PER_SECOND = 100
 """Orders that a run of the job resumes in a second: one takes some 10 ms."""
-RUN_SECONDS = 45
-"""For how many seconds a run takes up orders: see ``republish_stalled``."""
+RUN_SECONDS = 55
+"""For how many seconds a run takes up orders, evenly: see ``republish_stalled``."""
 DAY = 86_400
 SHARE = 0.9
 """The share of the accepted orders that have to end before the throughput is computed."""
@@ -122,7 +122,7 @@ class Backlog:
                 if due[at] < 1e-6:
                     del due[at]
         taken = [orders * share for orders in ready]
-        seconds = max(1, round(sum(taken) / (RESUMED_PER_SECOND * runs)))
+        seconds = max(1, round(RUN_SECONDS * sum(taken) / wanted))
         self._resuming = [[orders / seconds for orders in taken] for _ in range(seconds)]
 
 

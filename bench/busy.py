@@ -33,7 +33,7 @@ from bench.page_tables import DOCS, show
 from emulator.cloud import Cloud, RootSession, running
 from emulator.deploy import deploy
 from ops.deployed import Deployed
-from stacks.environments import DEV
+from stacks.environments import LAPTOP
 
 PARTICIPANTS = {
     "reserve": "inventory/ReserveStock",
@@ -124,10 +124,10 @@ def deployed(saga: StateMachineType, concurrency: int) -> Iterator[Platform]:
     with running(account_concurrency=concurrency) as cloud, tempfile.TemporaryDirectory() as folder:
         context = json.loads(Path("cdk.json").read_text())["context"]
         app = App(context=context, outdir=folder, analytics_reporting=False)
-        compose(app, replace(DEV, saga_type=saga))
+        compose(app, replace(LAPTOP, saga_type=saga))
         app.synth()
         outputs: dict[str, str] = {}
-        for stack in map(DEV.stack_name, ("Orders", "Catalog")):
+        for stack in map(LAPTOP.stack_name, ("Orders", "Catalog")):
             outputs |= deploy(cloud, assembly=Path(folder), stack=stack, progress=lambda _: None)
         templates = Deployed(session=RootSession(cloud), environment="dev").templates()
         customers = prepare(cloud, outputs)

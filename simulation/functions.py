@@ -123,6 +123,8 @@ class Function:
         exec(code_of(self._module), environment)  # noqa: S102 -- the platform's own code
         if "datetime" in environment:
             environment["datetime"] = virtual_datetime(self._kernel)
+        if "sleep" in environment:
+            environment["sleep"] = self._kernel.sleep
 
 
 @cache

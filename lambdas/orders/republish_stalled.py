@@ -14,6 +14,7 @@ how many went on before: see ``resumption.py``. The first run also counts the op
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from time import sleep
 from typing import Any
 
 from lambdas.contracts.codec import decode
@@ -21,7 +22,7 @@ from lambdas.contracts.times import format_time
 from lambdas.orders.backlog import BacklogStore
 from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change
-from lambdas.orders.resumption import next_limit
+from lambdas.orders.resumption import next_limit, next_page_after
 from lambdas.orders.scans import SHARDS, OrderScans
 from lambdas.orders.scheduled_job import run_job
 from lambdas.orders.stalled_orders import (
@@ -47,9 +48,9 @@ RUNS = int(setting("RESUMING_RUNS"))
 """How many runs share the shards."""
 BEFORE = timedelta(minutes=1)
 """A run begins every minute. It resumes orders according to how many went on since the last one."""
-RUN_FOR = timedelta(seconds=45)
-"""No page is taken up later in a run, which the function's time-out would cut off at 50 s. An order
-takes some 10 ms, a page half a second. The next run continues from there.
+RUN_FOR = timedelta(seconds=55)
+"""Over how long a run spreads its orders. No page is taken up later: the function's time-out, 60 s,
+would cut it off. An order takes some 10 ms, a page half a second. The next run goes on from there.
 """
 
 
@@ -107,6 +108,9 @@ def republish_stalled(dry_run: bool, *, run: int | None) -> dict[str, Any]:
         report["attention"] += len(urgent)
         report["published"] += len(events) - len(rejected)
         report["rejected"] += len(rejected)
+        next_page = next_page_after(report["checked"], limit=limit, run_for=RUN_FOR)
+        if not dry_run and (pause := now + next_page - datetime.now(UTC)) > timedelta():
+            sleep(pause.total_seconds())
         if datetime.now(UTC) - now >= RUN_FOR:
             break
     return report

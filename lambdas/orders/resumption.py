@@ -1,10 +1,13 @@
-"""How many orders a run resumes: twice as many as went on in the minute before.
+"""How many orders a run resumes, and when: a quarter more than went on in the minute before.
 
 Participants that were out of reach may bear little when they are back, and orders resumed in vain
 are deferred again, for twice as long. So after an outage a run begins with few, and the next runs
-resume twice as many each time, as long as these go on. While more orders come than the platform
-bears, it shows at once how many it bears.
+resume more each time, as long as these go on. While more orders come than the platform bears, it
+shows at once how many it bears. A run spreads its orders over its time: what comes all at once is
+throttled, and what is throttled waits.
 """
+
+from datetime import timedelta
 
 
 def next_limit(*, went_on: int, least: int) -> int:
@@ -13,4 +16,12 @@ def next_limit(*, went_on: int, least: int) -> int:
     ``went_on`` is how many orders of its shards went on in the minute before, resumed or not. What
     a run has time for bounds the rest.
     """
-    return max(least, 2 * went_on)
+    return max(least, went_on + went_on // 4)
+
+
+def next_page_after(checked: int, *, limit: int, run_for: timedelta) -> timedelta:
+    """Return how long after its beginning a run that checked so many orders goes on with others.
+
+    ``limit`` orders take all of ``run_for``.
+    """
+    return run_for * min(1.0, checked / limit)

@@ -83,7 +83,7 @@ class OrderJobs(Construct):
                 "RESUMING_RUNS": str(env.resuming_runs),
             },
             every=Duration.minutes(1),
-            timeout=Duration.seconds(50),
+            timeout=Duration.seconds(60),
             # Lambda assigns CPU by memory, and most of the time of a resumed order is CPU time.
             memory_mib=1_024,
             runs=[{"run": n} for n in range(env.resuming_runs)] if env.resuming_runs > 1 else ({},),

@@ -30,4 +30,5 @@ def job(
         RESUMING_RUNS="1",
     )
     job.at(NOW)
+    job.set(sleep=lambda _: None)
     return job
