@@ -184,6 +184,16 @@ BREAKS = [
 ]
 
 LATE_BREAKS = [
+    *(
+        (
+            f"UPDATE stock_events SET sequence = {counted} WHERE sku = 'A1' AND sequence = 13",
+            1,
+            "A1",
+            "changed 3 times, 2 were published",
+        )
+        # One from before listening began, and one that is later than the stock that was read.
+        for counted in (12, 16)
+    ),
     (
         "INSERT INTO accepted VALUES ('c', 'invoice-c')",
         1,

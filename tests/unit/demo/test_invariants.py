@@ -256,10 +256,22 @@ def test_stock_of_zero_is_not_below_a_minimum_of_zero(snapshot: sqlite3.Connecti
     assert found == []
 
 
-def test_ledger_entry_of_zero_is_named(snapshot: sqlite3.Connection):
-    snapshot.execute("UPDATE entries SET amount = 0 WHERE order_id = 'c'")
-    found = [one.problem for one in find_violations(snapshot, CHECKS) if one.subject == "c"]
-    assert "an entry moves 0 from customer/ada to card-provider" in found
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("amount = 0", "an entry moves 0 from customer/ada to card-provider"),
+        ("amount = 1", None),
+        ("credit = NULL", "an entry moves 1000 from nowhere to card-provider"),
+        ("debit = NULL", "an entry moves 1000 from customer/ada to nowhere"),
+    ],
+)
+def test_ledger_entry_that_moves_nothing_from_or_to_an_account_is_named(
+    snapshot: sqlite3.Connection, change: str, problem: str | None
+):
+    snapshot.execute(f"UPDATE entries SET {change} WHERE order_id = 'c'")
+    found = [one.problem for one in find_violations(snapshot, CHECKS) if one.invariant == 4]
+    moves = [each for each in found if each.startswith("an entry moves")]
+    assert moves == ([problem] if problem else [])
 
 
 def test_crossings_with_a_replenishment_between_them_are_two(quiescent: sqlite3.Connection):
