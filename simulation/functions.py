@@ -64,7 +64,7 @@ class Function:
         self.asynchronous = AsyncSettings(Limits(retries=2, age=21_600))
         self.invocations = 0
         self._module = handler.rpartition(".")[0]
-        self._settings = settings
+        self.settings = settings
         self._timeout = timeout
         self._kernel = kernel
         self._chance = chance
@@ -110,7 +110,7 @@ class Function:
             end(Outcome(error=error, message=f"{self.short} was stopped"))
 
         skew = self._chance.between("skew", -SKEW, SKEW)
-        process = Process(self.short, run, settings=self._settings, skew=skew)
+        process = Process(self.short, run, settings=self.settings, skew=skew)
         process.on_death = lambda: end(Outcome(error="Runtime.ExitError", message="died"))
         timer = self._kernel.after(self._timeout, stop, "Sandbox.Timedout")
         if crash == kinds.DEATH:

@@ -3,6 +3,7 @@
 The numbers are those of the promises in `docs/reliability.md`.
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -63,6 +64,7 @@ class Invariants:
             if change.table == self._orders:
                 self._check_move("order", ORDER_MOVES, change)
                 self._check_counted(change)
+                self._check_limits(change)
                 self._check_cancellation(change)
             elif change.table == self._shipments:
                 self._check_move("shipment", SHIPMENT_MOVES, change)
@@ -188,6 +190,29 @@ class Invariants:
         row = self._rows(self._open_orders, "customer_id").get(customer, {})
         if order_id not in row.get("orders", {}):
             raise BrokenPromiseError(10, "an open order counts against no limit", order_id)
+
+    def _check_limits(self, change: Change) -> None:
+        """Check that a new order leaves what its customer has open within the limits."""
+        if change.before or not change.after:
+            return
+        new = change.after["order_id"]["S"]
+        orders = self._rows(self._orders, "order_id")
+        open_ = [
+            row
+            for row in orders.values()
+            if row["customer_id"] == orders[new]["customer_id"]
+            and row["state"] not in TERMINAL_STATES
+        ]
+        together = {
+            "orders": len(open_),
+            "units": sum(line["quantity"] for row in open_ for line in row["lines"]),
+            "value": sum(row["total"] for row in open_),
+        }
+        limits = json.loads(self._world.function("orders.place_order").settings["CUSTOMER_LIMITS"])
+        for what, most in limits.items():
+            if together[what] > most:
+                problem = f"{together[what]} {what} of a customer are open, above {most}"
+                raise BrokenPromiseError(10, problem, new)
 
     def _check_cancellation(self, change: Change) -> None:
         before, after = change.before or {}, change.after or {}

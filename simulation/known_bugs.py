@@ -20,6 +20,13 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
+        "a customer's open orders may exceed a limit",
+        "lambdas.orders.customer_limits",
+        "if problems:",
+        "if False:",
+        (BY_SEEDS,),
+    ),
+    Mutant(
         "a shipment that has left is cancelled all the same",
         "lambdas.shipping.domain",
         "if shipment.state == ShipmentState.DISPATCHED:\n        raise",
@@ -86,9 +93,9 @@ MUTANTS = (
     Mutant(
         "an order's row is written over what others wrote",
         "lambdas.orders.store",
-        "rows = row_of(before), row_of(after)\n        return put_if_unchanged(\n"
+        "order_of(rows[1])\n        return put_if_unchanged(\n"
         "            self._dynamodb, self._table, *rows, version_attributes=VERSION_ATTRIBUTES",
-        "rows = row_of(before), row_of(after)\n        return put_if_unchanged(\n"
+        "order_of(rows[1])\n        return put_if_unchanged(\n"
         '            self._dynamodb, self._table, *rows, version_attributes=("order_id",)',
         found_by=(BY_SEEDS,),
     ),

@@ -12,7 +12,14 @@ from simulation.invariants import BrokenPromiseError, Invariants
 from simulation.journey import Note
 from simulation.kernel import Kernel
 from simulation.operator import Operator
-from simulation.scenario import SKUS, CardCompany, Customers, WarehouseWorkers, stock
+from simulation.scenario import (
+    SKUS,
+    CardCompany,
+    Customers,
+    WarehouseWorkers,
+    limit,
+    stock,
+)
 from simulation.tables import BusyRow
 from simulation.templates import synthesized
 from simulation.world import World
@@ -35,6 +42,10 @@ class Result:
     notes: list[Note]
     steps: int
     hours: float
+    limited: int
+    """How many orders were refused at a limit of their customer."""
+    admitted: int
+    """How many of these were accepted later, when others had ended."""
     promise: int = 0
     """The number of the promise that was broken; 0 if none was."""
     problem: str = ""
@@ -54,15 +65,16 @@ def run(seed: int, *, without: Container[str] = ()) -> Result:
     """
     chance = Chance(seed, Kernel(), without=without)
     world = World(synthesized(express=seed % 3 == 2), chance)
-    broken = None
+    customers, broken = Customers(world), None
     with world.installed():
         try:
-            _play(world)
+            _play(world, customers)
         except BrokenPromiseError as error:
             broken = error
     orders = Counter(
         str(row["state"]) for row in world.tables.rows(world.table("Orders", "Orders"))
     )
+    limited = [request for request in customers.requests if request.limited]
     result = Result(
         seed=seed,
         orders=orders,
@@ -70,6 +82,8 @@ def run(seed: int, *, without: Container[str] = ()) -> Result:
         notes=world.journey.notes,
         steps=world.kernel.steps,
         hours=(world.kernel.now - world.start) / 3600,
+        limited=len(limited),
+        admitted=sum(bool(request.order_id) for request in limited),
         promise=broken.promise if broken else 0,
         problem=str(broken or ""),
         order_id=broken.order_id if broken else "",
@@ -78,10 +92,10 @@ def run(seed: int, *, without: Container[str] = ()) -> Result:
     return result
 
 
-def _play(world: World) -> None:
+def _play(world: World, customers: Customers) -> None:
     kernel, chance = world.kernel, world.chance
     chance.calm_from = 0
-    customers = Customers(world)
+    limit(customers)
     units = stock(world)
     kernel.run(until=world.start + 60)
     invariants = Invariants(world, customers, units)

@@ -26,6 +26,8 @@ PRICE = 700
 COUNTRIES = ("France", "Japan", "Norway", "France", "Japan", "Norway", "Unspecified")
 ORDERING = 1_800
 """How many seconds customers place orders."""
+LIMITED = ({"orders": 1}, {"orders": 2}, {"units": 20}, {"value": 20 * PRICE})
+"""Limits that a customer's few orders reach; a seed may have one of them."""
 RETRY = 5
 """Seconds after which the warehouse returns a message that it failed at."""
 
@@ -41,6 +43,8 @@ class Request:
     """Present once the API has accepted it."""
     cancelled: bool = False
     """Whether the API accepted its cancellation."""
+    limited: bool = False
+    """Whether the API refused it at first, at a limit of its customer."""
 
 
 @dataclass(slots=True)
@@ -48,15 +52,18 @@ class Customers:
     """Customers place up to five orders, some of them twice. They retry, and cancel some orders."""
 
     world: World
+    are_limited: bool = False
+    """Whether all orders, four or five, are one customer's, who has a limit."""
     requests: list[Request] = field(default_factory=list)
 
     def begin(self) -> None:
         """Schedule the requests, each at a random time."""
         chance = self.world.chance
-        for number in range(1 + int(chance.draw("orders") * 5)):
+        least, customers = (4, 1) if self.are_limited else (1, 2)
+        for number in range(least + int(chance.draw("orders") * (6 - least))):
             repeats = self.requests and chance.draw("repeats") < 0.25
             body = self.requests[-1].body if repeats else self._body()
-            customer = self.requests[-1].customer if repeats else f"customer-{number % 2}"
+            customer = self.requests[-1].customer if repeats else f"customer-{number % customers}"
             request = Request(customer, f"key-{number}", body)
             self.requests.append(request)
             at = chance.between("order", 0, ORDERING)
@@ -99,6 +106,9 @@ class Customers:
                     self.cancel_later(request)
                 if self.world.chance.draw("asks again") > 0.2:
                     return
+            if answer and "customer-limit" in answer["body"]:
+                request.limited = True
+                self.world.kernel.sleep(self.world.chance.pick("at a limit", (60, 600, 3_600)))
             self.world.kernel.sleep(self.world.chance.between("again", 0.5, 30))
 
     def _cancel(self, request: Request) -> None:
@@ -211,6 +221,16 @@ class CardCompany:
                     },
                 }
             )
+
+
+def limit(customers: Customers) -> None:
+    """Set, in some seeds, a limit of a customer that a few orders reach."""
+    chance = customers.world.chance
+    settings = customers.world.function("orders.place_order").settings
+    limits = json.loads(settings["CUSTOMER_LIMITS"]) | chance.pick("limit", LIMITED)
+    if chance.draw("is at a limit") < 0.3:
+        settings["CUSTOMER_LIMITS"] = json.dumps(limits)
+        customers.are_limited = True
 
 
 def stock(world: World) -> dict[str, int]:

@@ -34,10 +34,11 @@ def play_many(seeds: range, *, jobs: int, stop: bool, shrinks: bool) -> int:
     """
     began = time.monotonic()
     orders, faults, broken = Counter[str](), Counter[str](), list[int]()
-    count = steps = 0
+    count = steps = limited = admitted = 0
     for result in _results(seeds, jobs):
         count += 1
         steps += result.steps
+        limited, admitted = limited + result.limited, admitted + result.admitted
         orders.update(result.orders)
         faults.update(fault.kind for fault in result.faults)
         if result.promise:
@@ -48,6 +49,7 @@ def play_many(seeds: range, *, jobs: int, stop: bool, shrinks: bool) -> int:
     rate = count / (time.monotonic() - began)
     ended = ", ".join(f"{n} {state.lower()}" for state, n in sorted(orders.items()))
     print("faults: " + ", ".join(f"{n} {kind}" for kind, n in faults.most_common()))
+    print(f"{limited} orders refused at a customer's limit, {admitted} of them accepted later")
     print(
         f"{count} seeds from {seeds.start}, {orders.total()} orders ({ended}), {faults.total()} "
         f"faults, {steps} steps, {rate:.1f} seeds a second: "

@@ -50,6 +50,12 @@ def test_orders_end_in_different_ways_and_faults_are_of_many_kinds() -> None:
     assert len({fault.kind for result in results for fault in result.faults}) >= 10
 
 
+def test_customers_reach_their_limits_and_order_again_when_orders_have_ended() -> None:
+    results = [played(seed) for seed in range(FIRST, FIRST + SEEDS)]
+
+    assert sum(result.limited for result in results) >= sum(r.admitted for r in results) > 0
+
+
 def test_model_of_one_order_has_the_consumers_that_the_templates_wire() -> None:
     world = World(synthesized(express=False), Chance(1, Kernel()))
 

@@ -101,7 +101,7 @@ class InProcess:
         """Run a function within the process of the function that calls it."""
         caller, environment = current(), dict[str, Any]()
         before = caller.name, caller.settings
-        caller.name, caller.settings = function.short, function._settings
+        caller.name, caller.settings = function.short, function.settings
         try:
             function._start(environment)
             answer, failed = environment["handler"](json.loads(payload), None), {}
