@@ -6,15 +6,29 @@ Credentials and Region come from the usual settings of AWS's tools. Set AWS_ENDP
 local cloud.
 
 Exit codes: 0, all is well; 1, something is left for an operator to do; 2, the command failed, and
-one line says why; 130, it was interrupted and may be run again.
+one line says why; 130, or 128 and another signal's number, it was interrupted and may be run again.
 """
+
+import signal
+import sys
+from importlib.util import find_spec
+
+# Until there is something to tidy up, Ctrl-C ends the process without a traceback.
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+# Before any import that an older Python could not parse, or that needs these packages.
+if sys.version_info < (3, 11) or not all(map(find_spec, ("boto3", "botocore", "pg8000"))):
+    sys.stderr.write(
+        "Python 3.11 or later and packages are needed: run make setup, and use .venv/bin/python\n"
+    )
+    sys.exit(2)
 
 import argparse
 import os
-import signal
-import sys
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from io import UnsupportedOperation
+from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -64,10 +78,23 @@ COMMANDS: Mapping[str, Mapping[str, Command] | Command] = {
 """By noun and verb; what concerns an environment as a whole has no noun."""
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the command, and say what is wrong with its arguments."""
+        self.exit(FAILED, f"{printable(' '.join(message.split()))}: see {self.prog} --help\n")
+
+
 def main() -> int:
     """Run the command that the arguments name, and return its exit code."""
-    # SIGTERM ends the command like Ctrl-C: leased messages are returned.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Both end the command like Ctrl-C: leased messages are returned.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        # If SIGHUP is ignored already, as under nohup, it stays ignored.
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            signal.signal(ending, lambda number, _: sys.exit(128 + number))
     arguments = _arguments()
     terminal = Terminal()
     try:
@@ -81,11 +108,21 @@ def main() -> int:
         sys.stderr.write("interrupted: what was printed is what was done; it may be run again\n")
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of the output, such as `head`, has closed it. Python flushes again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of the output, such as `head`, has closed it.
+        _discard_output()
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        _discard_output()
+        sys.stderr.write(f"{printable(str(error))}\n")
+        return FAILED
     finally:
         terminal.end()
+
+
+def _discard_output() -> None:
+    """Discard what Python flushes at exit, when standard output takes no more."""
+    with suppress(UnsupportedOperation):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -98,7 +135,7 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 def _arguments() -> argparse.Namespace:
     style = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("python -m ops", description=__doc__, formatter_class=style)
+    parser = Parser("python -m ops", description=__doc__, formatter_class=style)
     nouns = parser.add_subparsers(required=True, metavar="NOUN")
     for noun, commands in COMMANDS.items():
         if not isinstance(commands, Mapping):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, InvalidRegionError
 
 from ops.dlq.templates import DeployedStack, Templates
 from ops.first_contact import FirstContact
@@ -49,6 +49,7 @@ class Deployed:
 
         Raises:
             OperationError: the configured endpoint is not a URL.
+            InvalidRegionError: the Region's name cannot be one.
         """
         return _with_endpoint(lambda: self.session.client(service, config=CONFIG))
 
@@ -80,7 +81,7 @@ class Deployed:
 
     def table(self, name: str) -> Any:
         """Return boto3's DynamoDB table of that name."""
-        return _with_endpoint(lambda: self.session.resource("dynamodb", config=CONFIG)).Table(name)
+        return self.session.resource("dynamodb", config=CONFIG).Table(name)
 
     def outputs(self, stack: str) -> Mapping[str, str]:
         """Return the outputs of a service's stack."""
@@ -153,7 +154,7 @@ def deployed(environment: str) -> Deployed:
         OperationError: there are no credentials, or there is no Region.
     """
     session = boto3.Session()
-    if session.region_name is None:
+    if not session.region_name:
         raise OperationError("no region: set AWS_DEFAULT_REGION, or name a profile that has one")
     if session.get_credentials() is None:
         raise OperationError("no credentials: log in, or name a profile with AWS_PROFILE")
@@ -162,10 +163,14 @@ def deployed(environment: str) -> Deployed:
 
 
 def _with_endpoint(make: Callable[[], Any]) -> Any:
+    """Return a client that is made here. botocore checks the configured endpoint, but its port."""
     try:
-        return make()
+        client = make()
+        urlsplit(client.meta.endpoint_url).port  # noqa: B018 -- raises if it is none
+    except InvalidRegionError:
+        raise
     except ValueError as error:
-        # Here botocore checks the endpoint in AWS_ENDPOINT_URL or in the profile.
         raise OperationError(
             f"the endpoint in AWS_ENDPOINT_URL or the profile is not valid: {error}"
         ) from error
+    return client

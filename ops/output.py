@@ -49,6 +49,11 @@ def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def format_summary(heads: Sequence[str], rows: Sequence[Sequence[str]], summary: str) -> str:
+    """Return a table and its summary; without rows, only the summary."""
+    return f"{format_table(heads, rows)}\n\n{summary}" if rows else summary
+
+
 def format_age(since: datetime, now: datetime) -> str:
     """Return the time since ``since``, in the largest unit that fits."""
     past = max(now - since, timedelta())

@@ -1,5 +1,6 @@
 """The progress that an operator sees while the command works."""
 
+import shutil
 import sys
 import time
 
@@ -22,6 +23,8 @@ class Terminal:
         line = printable(line)
         step = line.partition(":")[0]
         if self._is_tty:
+            # A line that wraps could not be redrawn.
+            line = line[: shutil.get_terminal_size().columns - 1]
             sys.stdout.write(f"\n{line}" if step != self._step else f"\r\033[K{line}")
         elif step != self._step or time.monotonic() - self._written_at >= SECONDS_BETWEEN_LINES:
             if step != self._step:

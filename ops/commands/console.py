@@ -9,13 +9,19 @@ with --write, it also redrives, repairs and purges, each after a dry run. A loca
 from argparse import ArgumentParser, Namespace
 
 from ops.commands import DONE
+from ops.commands.options import whole_number
 from ops.deployed import Deployed, OperationError
 from ops.terminal import Terminal
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--port", type=int, metavar="N", help="a port (default: any free one)")
+    parser.add_argument(
+        "--port",
+        type=whole_number(1, 65_535),
+        metavar="N",
+        help="a port (default: any free one)",
+    )
     parser.add_argument("--open", action="store_true", help="open it in the browser")
     parser.add_argument(
         "--write", action="store_true", help="allow redrives, repairs and purges in an account"

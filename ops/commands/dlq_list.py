@@ -18,7 +18,7 @@ from ops.deployed import Deployed
 from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.failure_sinks import FailureRoute, Mechanism
 from ops.dlq.peek import SinkContents, peek_all
-from ops.output import format_age, format_table, print_json, print_text
+from ops.output import format_age, format_summary, print_json, print_text
 from ops.terminal import Terminal
 
 MAX_MESSAGES_READ = 500
@@ -67,10 +67,13 @@ def as_table(found: Sequence[SinkContents], now: datetime, *, of: int) -> str:
         age = format_age(since, now) if since else ""
         rows.append([each.sink.name, f"{each.depth.visible}{in_flight}", age, *first])
         rows += [["", "", "", *other] for other in others]
-    table = format_table(("QUEUE", "DEPTH", "OLDEST", "SOURCE", "TARGET"), rows)
     depths = [each.depth.total for each in found if each.depth.total]
     letters = "1 dead letter" if sum(depths) == 1 else f"{sum(depths)} dead letters"
-    return f"{table}\n\n{letters} in {len(depths)} of {of} queues"
+    return format_summary(
+        ("QUEUE", "DEPTH", "OLDEST", "SOURCE", "TARGET"),
+        rows,
+        f"{letters} in {len(depths)} of {of} queues",
+    )
 
 
 def as_json(found: SinkContents) -> dict[str, Any]:

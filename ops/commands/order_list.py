@@ -7,17 +7,17 @@ the other services have on record.
 Ends with 0 when nothing is wrong with the orders selected, and with 1 when something is.
 """
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from lambdas.contracts.orders import OrderState
 from ops.commands import DONE, NEEDS_ATTENTION
-from ops.commands.options import add_json_option
+from ops.commands.options import add_json_option, whole_number
 from ops.deployed import Deployed
 from ops.orders.listing import ListedOrder, Selection, UnreadableRow, list_orders
 from ops.orders.trace import format_amount
-from ops.output import format_age, format_table, one_line, print_json, print_text
+from ops.output import format_age, format_summary, one_line, print_json, print_text
 from ops.terminal import Terminal
 
 DEFAULT_LIMIT = 100
@@ -36,11 +36,14 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--deferred", action="store_true", help="orders that wait to be resumed")
     parser.add_argument("--stuck", action="store_true", help="orders that need a person")
     parser.add_argument(
-        "--older-than", type=_minutes, metavar="MINUTES", help="orders placed that long ago"
+        "--older-than",
+        type=whole_number(1),
+        metavar="MINUTES",
+        help="orders placed that long ago",
     )
     parser.add_argument(
         "--limit",
-        type=_positive,
+        type=whole_number(1),
         default=DEFAULT_LIMIT,
         metavar="N",
         help="the newest N of them (default: %(default)s)",
@@ -50,14 +53,14 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Read all orders, and print those selected."""
-    now = datetime.now(UTC)
+    now, age = datetime.now(UTC), arguments.older_than
     selection = Selection(
         state=arguments.state,
         customer=arguments.customer,
         held=arguments.held,
         stuck=arguments.stuck,
         deferred=arguments.deferred,
-        older_than=arguments.older_than,
+        older_than=age and timedelta(minutes=age),
     )
     table, dynamodb = deployed.outputs("Orders")["OrdersTable"], deployed.client("dynamodb")
     listing = list_orders(dynamodb, table, selection, limit=arguments.limit, now=now)
@@ -87,8 +90,8 @@ def as_text(
     lines = [
         f"{one_line(each.order_id)} is no order: {one_line(each.error)}" for each in unreadable
     ]
-    table = format_table(("ORDER", "STATE", "AGE", "TOTAL", "CUSTOMER", "REMARKS"), rows)
-    return "\n".join([*lines, table, "", f"{len(orders)} of {of} orders"])
+    heads = ("ORDER", "STATE", "AGE", "TOTAL", "CUSTOMER", "REMARKS")
+    return "\n".join([*lines, format_summary(heads, rows, f"{len(orders)} of {of} orders")])
 
 
 def _remarks(each: ListedOrder) -> list[str]:
@@ -98,13 +101,3 @@ def _remarks(each: ListedOrder) -> list[str]:
         *(f"deferred: {because}" for because in deferred),
         *each.problems,
     ]
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise ArgumentTypeError("wants a number above 0")
-    return int(text)
-
-
-def _minutes(text: str) -> timedelta:
-    return timedelta(minutes=_positive(text))

@@ -14,7 +14,7 @@ from ops.commands import DONE, NEEDS_ATTENTION
 from ops.commands.options import add_json_option
 from ops.deployed import Deployed
 from ops.environment.retained import as_row, find_kept, find_to_be_kept
-from ops.output import format_table, print_json, print_text
+from ops.output import format_summary, print_json, print_text
 from ops.terminal import Terminal
 
 
@@ -32,9 +32,10 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
         print_json({"later": later, "already": already})
     else:
         rows = [("later", row) for row in later] + [("already", row) for row in already]
-        table = format_table(
+        text = format_summary(
             ("WHEN", "STACK", "TYPE", "NAME"),
             [(when, row["stack"], row["type"], row["name"]) for when, row in rows],
+            f"{len(later)} will be kept, {len(already)} were kept already",
         )
-        print_text(f"{table}\n\n{len(later)} will be kept, {len(already)} were kept already")
+        print_text(text)
     return NEEDS_ATTENTION if already else DONE

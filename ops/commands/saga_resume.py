@@ -9,6 +9,7 @@ Ends with 0 when all selected orders are resumed, or could be, and with 1 when o
 import time
 from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
+from functools import cache
 
 from lambdas.orders.stalled_orders import is_stalled
 from ops.commands import DONE, NEEDS_ATTENTION
@@ -37,21 +38,26 @@ def arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Invoke orders' function for each order, or print for how many it would be invoked."""
     selected = _selected(arguments, deployed)
+    function = deployed.outputs("Orders")["ResumeOrderFunction"]
+    client = cache(deployed.client)
     failed: dict[str, str] = {}
-    if arguments.yes:
-        function = deployed.outputs("Orders")["ResumeOrderFunction"]
-        for number, order_id in enumerate(selected):
+    resumed = 0
+    try:
+        for number, order_id in enumerate(selected if arguments.yes else ()):
             time.sleep(1 / arguments.per_second if number else 0)
             try:
-                invoke_function(deployed.client("lambda"), function, {"order_id": order_id})
+                invoke_function(client("lambda"), function, {"order_id": order_id})
+                resumed += 1
             except ActionFailedError as reason:
                 failed[order_id] = str(reason)
-    resumed = len(selected) - len(failed) if arguments.yes else 0
-    if arguments.json:
-        print_json({"selected": len(selected), "resumed": resumed, "failed": failed})
-    else:
-        done = f"{resumed} resumed" if arguments.yes else f"{len(selected)} to resume; add --yes"
-        print_text("\n".join([*(f"{id}: {why}" for id, why in failed.items()), done]))
+    finally:
+        # An interrupted command says what it has done.
+        if arguments.json:
+            print_json({"selected": len(selected), "resumed": resumed, "failed": failed})
+        else:
+            to_do = f"{len(selected)} to resume" + ("; to do it, add --yes" if selected else "")
+            done = f"{resumed} resumed" if arguments.yes else to_do
+            print_text("\n".join([*(f"{id}: {why}" for id, why in failed.items()), done]))
     return NEEDS_ATTENTION if failed else DONE
 
 

@@ -17,6 +17,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 
 from ops.commands import DONE, NEEDS_ATTENTION
+from ops.commands.options import whole_number
 from ops.deployed import Deployed
 from ops.output import print_lines
 from ops.smoke.alarms import unseen_metrics
@@ -24,7 +25,7 @@ from ops.smoke.orders import SmokeError
 from ops.smoke.run import SmokeTest
 from ops.terminal import Terminal
 
-WAIT_SECONDS = 1_200.0
+WAIT_SECONDS = 1_200
 """In `dev` the warehouse starts from no instance, which may take a quarter of an hour."""
 
 
@@ -32,7 +33,7 @@ def arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
         "--wait",
-        type=float,
+        type=whole_number(0),
         default=WAIT_SECONDS,
         metavar="SECONDS",
         help="how long a step may take (default: %(default)g)",

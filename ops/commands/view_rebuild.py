@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 from datetime import timedelta
 
 from ops.commands import DONE, NEEDS_ATTENTION
-from ops.commands.options import add_json_option, add_yes_option
+from ops.commands.options import add_json_option, add_yes_option, whole_number
 from ops.deployed import Deployed
 from ops.output import print_json
 from ops.terminal import Terminal
@@ -28,14 +28,14 @@ def arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--overlap",
-        type=int,
+        type=whole_number(0),
         default=OVERLAP // timedelta(minutes=1),
         metavar="MINUTES",
         help="how far back the order stream is read (default: %(default)s)",
     )
     parser.add_argument(
         "--compare-timeout",
-        type=int,
+        type=whole_number(0),
         default=COMPARE_TIMEOUT // timedelta(seconds=1),
         metavar="SECONDS",
         help="how long items that differ are compared again (default: %(default)s)",

@@ -24,7 +24,7 @@ SEQUENCE_NUMBERS = ("startSequenceNumber", "endSequenceNumber")
 BATCH_POINTER_FIELDS = ("streamArn", "shardId", *SEQUENCE_NUMBERS)
 MAX_HISTORY_LENGTH = 1_000
 """How many characters of the previous errors are kept, the latest: a message's size is limited."""
-READ_IT = "read it with dlq show --raw"
+READ_IT = "read it with dlq show --raw, and purge it if nothing needs it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

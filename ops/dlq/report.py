@@ -5,6 +5,7 @@ from typing import Any
 from ops.dlq.decode import DeadLetter
 from ops.dlq.failure_sinks import FailureSink
 from ops.dlq.plan import plan_redrive
+from ops.dlq.readers import VISIBILITY_TIMEOUT
 from ops.dlq.redrive import RedriveResult, Tally
 from ops.dlq.target_input import NotRedrivableError
 from ops.output import one_line, printable
@@ -29,7 +30,10 @@ def describe_plan(dead_letter: DeadLetter, sink: FailureSink) -> str:
 
 def not_received(number: int) -> str:
     """Return a text: the sink has more dead letters that cannot be received now, and why."""
-    return f"{number} more are held by others, or wait behind ten of their group"
+    return (
+        f"{number} more cannot be seen now: others read them (a command that was killed keeps them"
+        f" for {VISIBILITY_TIMEOUT // 60} minutes), or they wait behind ten of their group"
+    )
 
 
 def tally_as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
@@ -56,7 +60,8 @@ def tally_as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
     counts = f"{twins}{tally.failed} could not be, {tally.skipped} were left"
     if done:
         return "\n".join([*lines, f"{tally.moved} {word}, {counts}"])
-    return "\n".join([*lines, f"{tally.moved} would be {word}, {counts}; to do it, add --yes"])
+    do_it = "; to do it, add --yes" if tally.moved else ""
+    return "\n".join([*lines, f"{tally.moved} would be {word}, {counts}{do_it}"])
 
 
 def tally_as_json(tally: Tally) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from functools import cache
 
 from botocore.exceptions import ClientError
 
-from ops.deployed import Deployed, OperationError
+from ops.deployed import Deployed
 from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.executor import ActionExecutor
 from ops.dlq.failure_sinks import FailureSink, Mechanism
@@ -131,8 +131,6 @@ def redrive_sinks(
 
     ``word`` is the report's verb for a dead letter that was moved.
     """
-    if not arguments.per_second > 0:
-        raise OperationError("--per-second wants a number above 0")
     redrive = prepare_redrive(sinks, deployed)
     tally, total = redrive.tally, redrive.total
 

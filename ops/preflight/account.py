@@ -13,7 +13,18 @@ SUBNET = "AWS::EC2::Subnet"
 BUS, LOG_GROUP = "AWS::Events::EventBus", "AWS::Logs::LogGroup"
 DSQL_REGIONS = "https://docs.aws.amazon.com/general/latest/gr/dsql.html"
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
-BROKEN = {"ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED", "DELETE_FAILED", "CREATE_FAILED"}
+BROKEN = {
+    "UPDATE_ROLLBACK_FAILED": "continue-update-rollback",
+    "UPDATE_FAILED": "rollback-stack",
+    "CREATE_FAILED": "rollback-stack",
+    "ROLLBACK_FAILED": "delete-stack",
+    "DELETE_FAILED": "delete-stack",
+}
+"""States of a stack that cannot be updated, and what of `aws cloudformation` ends each.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackStack.html
+"""
 
 
 def check_bootstrap(preflight: Preflight) -> Iterator[Finding]:
@@ -184,7 +195,8 @@ def check_stacks(preflight: Preflight) -> Iterator[Finding]:
     }
     for name, state in bad.items():
         if state in BROKEN:
-            yield stop(f"{name} is in {state}: look at its events, and mend or delete it")
+            command = f"aws cloudformation {BROKEN[state]} --stack-name {name}"
+            yield stop(f"{name} is in {state}: mend what its events name, then run {command}")
         else:
             yield note(f"{name} is in {state}: somebody deploys it just now")
     if not bad:

@@ -33,7 +33,7 @@ class OffersView:
 
     def __init__(self, deployed: Deployed) -> None:
         self._dynamodb = deployed.client("dynamodb")
-        self._products = deployed.outputs("Catalog")["ProductsTable"]
+        self._products = deployed.outputs("Catalog")["CatalogTable"]
         self._offers = deployed.outputs("Orders")["OffersTable"]
         self.unreadable = 0
         """How many rows of the catalogue could not be read so far."""

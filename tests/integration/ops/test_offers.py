@@ -36,7 +36,7 @@ class World:
 
     def outputs(self, stack: str) -> dict[str, str]:
         return {
-            "Catalog": {"ProductsTable": self.products},
+            "Catalog": {"CatalogTable": self.products},
             "Orders": {"OffersTable": self.offers},
         }[stack]
 

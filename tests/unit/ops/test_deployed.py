@@ -33,6 +33,7 @@ def test_stack_that_was_never_created_is_not_deployed(state: str):
         },
         get_template=get_template,
     )
+    cloudformation.meta = SimpleNamespace(endpoint_url="https://127.0.0.1:1")
     session = SimpleNamespace(client=lambda *_, **__: cloudformation)
 
     found = Deployed(session=session, environment="dev").all_templates()

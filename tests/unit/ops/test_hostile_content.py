@@ -1,5 +1,6 @@
 """Whatever a message or a row holds, the command shows it and stays in control of the terminal."""
 
+import io
 import json
 import sys
 from dataclasses import replace
@@ -130,6 +131,19 @@ def test_progress_line_is_escaped(capsys: pytest.CaptureFixture[str]):
     terminal.end()
 
     assert capsys.readouterr().out == "differs: \\x1b[2Jsku\n"
+
+
+def test_progress_on_a_narrow_terminal_is_redrawn_on_one_line(monkeypatch: pytest.MonkeyPatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout", screen)
+    monkeypatch.setenv("COLUMNS", "20")
+    terminal = Terminal()
+
+    terminal.say("redrive: one of many")
+    terminal.say("redrive: two of many of them")
+
+    assert screen.getvalue().split("\r\033[K") == ["\nredrive: one of man", "redrive: two of man"]
 
 
 def test_json_output_has_no_raw_control_character(capsys: pytest.CaptureFixture[str]):

@@ -10,11 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError
 from syrupy.assertion import SnapshotAssertion
 
-from ops.commands import dlq_list, dlq_show
-from ops.deployed import OperationError
+from ops.commands import dlq_list, dlq_show, order_list
 from ops.dlq import report, runner
 from ops.dlq.decode import DeadLetter, RawMessage, decode
 from ops.dlq.failure_sinks import FailureSink, Mechanism
@@ -252,44 +251,6 @@ def test_error_of_every_sink_ends_the_redrive(run: Run, monkeypatch: pytest.Monk
     assert (code, len(asked), err) == (2, 1, f"{error}\n")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["dlq", "show", "Nothing"], "there is no dead-letter queue Nothing: see dlq list"),
-        (["dlq", "show", "Undelivered"], "Undelivered is a part of several names: "),
-        (["dlq", "show", "Repair", "--id", "m1"], "found no dead letter m1: see dlq show"),
-        (["dlq", "redrive", "--all", "--id", "m1"], "found no dead letter m1: see dlq show"),
-        (["saga", "repair", "order-1"], "there is no order order-1"),
-        (["dlq", "show", "Repair", "--field", "x"], "--field wants PATH=VALUE, and not x"),
-        (["dlq", "redrive"], "name a QUEUE, or say --all"),
-        (["dlq", "redrive", "Repair", "--all"], "name a QUEUE, or say --all"),
-        (["dlq", "redrive", "Repair", "--per-second", "0"], "--per-second wants a number above 0"),
-    ],
-)
-def test_invalid_arguments_are_one_line(run: Run, arguments: Sequence[str], said: str):
-    code, _, err = run(*arguments)
-
-    assert (code, err.count("\n")) == (2, 1)
-    assert err.startswith(said)
-
-
-@pytest.mark.parametrize(
-    "problem",
-    [
-        OperationError("there is no stack Orders-Dev-… in eu-west-1"),
-        ClientError({"Error": {"Code": "AccessDenied", "Message": "you may not"}}, "GetTemplate"),
-        ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "DescribeStacks"),
-        EndpointConnectionError(endpoint_url="https://127.0.0.1:1"),
-    ],
-)
-def test_missing_prerequisite_is_one_line(run: Run, problem: Exception):
-    code, out, err = run("dlq", "list", problem=problem)
-
-    assert (code, out, err) == (2, "", f"{problem}\n")
-
-
-def test_interruption_has_its_own_exit_code(run: Run):
-    code, _, err = run("dlq", "list", problem=KeyboardInterrupt())
-
-    assert code == 130
-    assert err.startswith("interrupted: ")
+def test_table_without_rows_is_its_summary_only():
+    assert dlq_list.as_table([], NOW, of=75) == "0 dead letters in 0 of 75 queues"
+    assert order_list.as_text([], [], of=0, now=NOW) == "0 of 0 orders"

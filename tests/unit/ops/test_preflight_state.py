@@ -64,6 +64,31 @@ def test_state_of_a_stack_decides_whether_it_can_be_deployed(status: str, verdic
     assert found(account.check_stacks, of) == [verdict]
 
 
+@pytest.mark.parametrize(
+    ("status", "command"),
+    [
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
+        ("UPDATE_FAILED", "rollback-stack"),
+        ("CREATE_FAILED", "rollback-stack"),
+        ("ROLLBACK_FAILED", "delete-stack"),
+        ("DELETE_FAILED", "delete-stack"),
+    ],
+)
+def test_stack_that_cannot_be_updated_has_the_command_that_ends_its_state(
+    status: str, command: str
+):
+    stacks = [{"StackName": "Orders-Dev-A", "StackStatus": status}]
+    of = preflight(
+        wanted={"Orders-Dev-A": template()},
+        there={"Orders-Dev-A": template()},
+        cloudformation=fake_client({"describe_stacks": [{"Stacks": stacks}]}),
+    )
+
+    said = texts(account.check_stacks, of, STOP)
+    assert f"aws cloudformation {command} --stack-name Orders-Dev-A" in said
+    assert ("delete" in said) == (command == "delete-stack")
+
+
 def test_leftover_stack_and_options_that_are_switched_off_are_noted():
     there = {
         "Orders-Dev-Disputes": template(),

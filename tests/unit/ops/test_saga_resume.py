@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -85,7 +86,7 @@ def ids(*numbers: int) -> list[str]:
 
 
 def test_resume_without_yes_changes_nothing(resume: Run):
-    assert resume("--all") == (0, "2 to resume; add --yes\n", [])
+    assert resume("--all") == (0, "2 to resume; to do it, add --yes\n", [])
 
 
 @pytest.mark.parametrize(
@@ -112,6 +113,25 @@ def test_order_that_could_not_be_resumed_is_named(resume: Run):
     assert (code, resumed) == (1, ids(2))
     assert failing in said
     assert "it is CONFIRMED" in said
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
+def test_interrupted_command_says_what_it_resumed(
+    resume: Run,
+    ending: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    def sleep(seconds: float) -> None:
+        if seconds:
+            raise ending
+
+    monkeypatch.setattr("time.sleep", sleep)
+    said = ""
+    with suppress(SystemExit):
+        _, said, _ = resume("--all", "--yes")
+
+    assert "1 resumed" in said + capsys.readouterr().out
 
 
 @pytest.mark.parametrize("number", [1, 4])

@@ -1,0 +1,68 @@
+"""The command as a process: no traceback, whatever is missing, closed or interrupted."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+INTERRUPTED_AT_AN_IMPORT = """
+import os, runpy, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "ops.commands":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+runpy.run_module("ops", run_name="__main__")
+"""
+
+
+def run(*words: str, out: Path | None = None) -> tuple[int, str]:
+    """Run Python with these arguments; return its exit code and its errors."""
+    with (out or Path("/dev/null")).open("w") as file:
+        ended = subprocess.run(
+            [sys.executable, *words],
+            stdout=file,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+    return ended.returncode, ended.stderr
+
+
+def test_python_without_botocore_gets_one_line_that_says_what_to_do():
+    # Without the module `site`, no package that was installed is found.
+    code, err = run("-S", "-m", "ops", "dlq", "list")
+
+    assert (code, err.count("\n")) == (2, 1), err
+    assert "run make setup" in err
+
+
+def test_reader_that_closes_the_pipe_gets_no_traceback():
+    with subprocess.Popen(
+        [sys.executable, "-m", "ops", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as command:
+        assert command.stdout is not None
+        assert command.stderr is not None
+        command.stdout.close()
+        assert b"Traceback" not in command.stderr.read()
+
+
+def test_interruption_at_the_start_gets_no_traceback():
+    assert run("-c", INTERRUPTED_AT_AN_IMPORT, "dlq", "list") == (-signal.SIGINT, "")
+
+
+def test_output_that_cannot_be_written_is_one_line():
+    code = """
+import sys
+from ops import __main__ as ops
+from ops.output import print_text
+ops.deployed = lambda _: print_text("x" * 100_000)
+sys.exit(ops.main())
+"""
+    assert run("-c", code, "dlq", "list", out=Path("/dev/full")) == (
+        2,
+        "[Errno 28] No space left on device\n",
+    )
