@@ -41,10 +41,14 @@ def handler(event, context):
         dynamodb.update_item(TableName=os.environ["RECORDS"], Key={"order_id": {"S": order_id}},
             UpdateExpression="SET cancel_requested_at = :now",
             ExpressionAttributeValues={":now": {"S": "now"}})
-    if act == "confirm":
+    if act and act.startswith("confirm"):
+        later = {"confirm, dispatch": "DISPATCHED", "confirm, withdraw": "WITHDRAWN"}
+        state = later.get(act, "DONE")
         dynamodb.update_item(TableName=os.environ["RECORDS"], Key={"order_id": {"S": order_id}},
-            UpdateExpression="SET #state = :done", ExpressionAttributeNames={"#state": "state"},
-            ExpressionAttributeValues={":done": {"S": "DONE"}})
+            UpdateExpression="SET #state = :state"
+                + (" REMOVE claim_owner, claim_until" if state == "WITHDRAWN" else ""),
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={":state": {"S": state}})
     if act == "steal the claim":
         dynamodb.update_item(TableName=os.environ["RECORDS"], Key={"order_id": {"S": order_id}},
             UpdateExpression="SET claim_owner = :thief",
