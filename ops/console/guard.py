@@ -4,10 +4,13 @@ The console has the operator's rights, so every other page that a browser shows,
 user of the machine, is an attacker. The printed address has a key, which is exchanged for a cookie.
 A page whose host name was made to resolve to this machine (DNS rebinding) is refused by its
 ``Host``; a form on another page by its ``Origin`` and its missing token; and the content security
-policy stops scripts in texts that are shown.
+policy stops scripts in texts that are shown. A browser sends a cookie to all ports of a host, so
+another user's server may get it: where the system says whose a connection is, other users' are
+refused.
 https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
 """
 
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +19,8 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ops.console.peers import user_of_peer
 
 MAX_FORM_BYTES = 1_000_000
 ENTRANCE, TOKEN_FIELD = "/enter", "csrf"
@@ -57,6 +62,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, port: int, secrets: Secrets) -> None:
         self._app = app
+        self._port = port
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         self._cookie = f"orders-console-{port}"
         self._secrets = secrets
@@ -79,10 +85,14 @@ class Guard:
         await (answer or self._app)(scope, receive, send_with_headers)
 
     def _answer(self, request: Request) -> Response | None:
-        """Check the request's host and cookie. Return None if they are right, else a response.
+        """Check the request's user, host and cookie. Return None if they are right, or a response.
 
         A request with the key gets the cookie; any other is refused.
         """
+        # Root may read the console's memory as well, and what root relays may be its own user's.
+        known = user_of_peer(request.client, self._port) if request.client else None
+        if known not in (None, 0, os.getuid()):
+            return PlainTextResponse("the console answers the user who started it only", 403)
         if request.headers.get("host") not in self._hosts:
             return PlainTextResponse("the console answers at its own address only", 421)
         if request.url.path == ENTRANCE and request.method == "GET":
