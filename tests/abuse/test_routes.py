@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.codec import decode
 from lambdas.contracts.problems import Problem
+from lambdas.runtime import http
+from lambdas.runtime.http import MAX_DEPTH
 from tests.abuse.conftest import EXAMPLES
 from tests.support.abuse_inputs import NOT_JSON, clean_texts, from_schema, mutations
 from tests.support.abuse_platform import (
@@ -157,3 +160,30 @@ def test_request_is_answered_as_documented_or_refused_without_a_trace(
     assert min(statuses) < 300, f"no request of {route} was accepted: {statuses}"
     if "400" in described["responses"]:
         assert 400 in statuses, f"no request of {route} was refused: {statuses}"
+
+
+def never(text: str) -> None:
+    raise AssertionError("the body is parsed")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [("[" * 5_900_000, 413), ("[" * 100_000, 400), ('{"a":' * (MAX_DEPTH + 1), 400)],
+    ids=["too large and too deep", "far too deep", "too deep"],
+)
+@pytest.mark.parametrize("route", sorted(r for r in routes(templates()) if r[:3] in ("POS", "PUT")))
+def test_too_large_or_too_deep_body_is_refused_before_parsing_at_every_route(
+    route: str, body: str, status: int, platform: AbusedPlatform, monkeypatch: pytest.MonkeyPatch
+):
+    """Parsed, 5.9 MB of brackets would take more memory than a function has."""
+    platform.here.restore()
+    before = platform.here.trace()
+    monkeypatch.setattr(http, "json", SimpleNamespace(loads=never, dumps=json.dumps))
+
+    path, headers = {"sku": SKU}, {"Idempotency-Key": "k"}
+    outcome = platform.request(route, body=body, path=path, headers=headers)
+
+    assert not outcome.error, outcome
+    is_form = operation(route)["security"] == []
+    assert outcome.payload["statusCode"] == (410 if is_form else status)
+    assert platform.here.trace() == before
