@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
+from lambdas.contracts.bounds import IntegerBounds
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.event import Event
-from lambdas.contracts.values import Identifier, Lines, Sku
+from lambdas.contracts.values import MAX_QUANTITY, Identifier, Lines, Quantity, Sku
 
 SOURCE = "com.aws.inventory"
 TOPIC = "inventory"
@@ -158,8 +159,9 @@ class DeliveredLine:
     """A quantity of a SKU, and its new minimum; null leaves the minimum as it is."""
 
     sku: Sku
-    quantity: int
-    minimum: int | None = None
+    quantity: Quantity
+    minimum: Annotated[int, IntegerBounds(minimum=0, maximum=MAX_QUANTITY)] | None = None
+    """Purchasing orders as much as this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

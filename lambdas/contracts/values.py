@@ -21,7 +21,8 @@ Country = Annotated[str, TextBounds(maximum=64)]
 Currency = Annotated[str, TextBounds(pattern="[A-Z]{3}")]
 """ISO 4217, such as ``GBP``."""
 Time = Annotated[str, TimeBounds()]
-Quantity = Annotated[int, IntegerBounds(minimum=1, maximum=1_000_000_000)]
+MAX_QUANTITY = 1_000_000_000
+Quantity = Annotated[int, IntegerBounds(minimum=1, maximum=MAX_QUANTITY)]
 SequenceNumber = Annotated[int, IntegerBounds(minimum=1)]
 
 

@@ -10,9 +10,10 @@ import pytest
 from lambdas.contracts.bounds import IntegerBounds, TextBounds
 from lambdas.contracts.codec import ContractError, field_types, split_bounds, unwrap_optional
 from lambdas.contracts.event import Event
+from lambdas.contracts.inventory import DeliveredLine
 from tests.contracts.catalog import EVENTS, read, sample_of
 from tests.support.abuse_inputs import Path, found
-from tests.support.abuse_platform import AbusedPlatform
+from tests.support.abuse_platform import SKU, AbusedPlatform
 from tests.support.source_records import QUEUE, RULE, STREAM
 
 SUBJECTS = ("order_id", "sku")
@@ -63,3 +64,21 @@ def test_event_with_a_largest_value_is_processed_and_again(
                     platform.consumers.deliver(relay, change)
                 dead = [r for _, operation, r in here.sent if operation == "send_message"]
                 assert dead == [], (path, consumer)
+
+
+@pytest.mark.parametrize("path", [path for path, _ in largest(DeliveredLine)])
+def test_stock_after_deliveries_with_a_largest_value_is_published(
+    platform: AbusedPlatform, path: Path
+):
+    """No number of units that a command admits may make the row of a SKU unreadable."""
+    here = platform.here
+    here.restore()
+    line = {"sku": SKU, "quantity": 1, "minimum": 1} | {path[0]: dict(largest(DeliveredLine))[path]}
+    for delivery in ("one", "two"):
+        command = {"delivery_id": delivery, "lines": [line]}
+        assert not here.call_function("inventory.receive_stock", command).error
+
+    for relay, change in list(platform.consumers.wanted(here.changes)):
+        platform.consumers.deliver(relay, change)
+
+    assert [operation for _, operation, _ in here.sent] == ["publish_batch", "publish_batch"]
