@@ -88,7 +88,7 @@ def _arguments() -> argparse.Namespace:
     chaos = commands.add_parser("chaos", help="place orders while all around them fails")
     chaos.add_argument("--seed", type=int, default=1, help="decides what is ordered and what fails")
     chaos.add_argument(
-        "--orders", type=int, default=300, metavar="N", help="how many (%(default)s)"
+        "--orders", type=_count, default=300, metavar="N", help="how many (%(default)s)"
     )
     for command in (run, up, chaos):
         command.add_argument(
@@ -101,6 +101,12 @@ def _file(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("ORDERS is empty: name a CSV file, or leave it out")
     return Path(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of orders: 1 or more")
+    return int(text)
 
 
 def _port(text: str) -> int:

@@ -1,6 +1,5 @@
 """The demo: sends an export through the platform, and shows the result."""
 
-import signal
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +29,7 @@ from demo.screen import RED, Screen
 from demo.tutorial_event import is_logged_whole, logged_event, publish_tutorial_event
 from demo.verification import CHECKS, verify
 from demo.view_rebuild import RebuiltView, rebuild_views
-from demo.workers import running_workers
+from demo.workers import running_workers, serve_until_interrupted
 from emulator.cloud import Cloud, running
 from ops.faults import FAULTS_WHILE_DISPATCHING
 
@@ -128,16 +127,16 @@ def run_export(
 def _use_until_interrupted(run: Run, screen: Screen) -> None:
     """Print how to use the platform, and leave it running until Ctrl-C."""
     customer, sku, price = run.database.execute(
-        "SELECT customer, lines ->> '$[0].sku', lines ->> '$[0].unit_price'"
-        " FROM invoices JOIN accepted ON invoice = number LIMIT 1"
+        """SELECT customer, line ->> 'sku', line ->> 'unit_price'
+        FROM (SELECT customer, lines -> '$[0]' AS line FROM invoices
+            JOIN accepted ON invoice = number)
+        LEFT JOIN stock ON sku = line ->> 'sku' ORDER BY available DESC LIMIT 1"""
     ).fetchone()
-    with (
-        running_workers(run.cloud, run.outputs),
-        running_console(run.cloud, screen) as console,
-        suppress(KeyboardInterrupt),
-    ):
-        explain(run, screen, customer=customer, line=(sku, int(price)), console=console)
-        signal.pause()
+    with running_console(run.cloud, screen) as console, suppress(KeyboardInterrupt):
+        explained = partial(
+            explain, run, screen, customer=customer, line=(sku, int(price)), console=console
+        )
+        serve_until_interrupted(run.cloud, run.outputs, screen.say, ready=explained)
 
 
 def _rebuild_views(run: Run, screen: Screen) -> list[RebuiltView]:

@@ -1,8 +1,8 @@
 """Starts the platform on a laptop and leaves it running, for a person to use."""
 
-import signal
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -13,7 +13,7 @@ from demo.offers import put_prices_on_offer
 from demo.order_book import load_orders
 from demo.run import create_run, open_database, show_deployment
 from demo.screen import Screen
-from demo.workers import running_workers
+from demo.workers import serve_until_interrupted
 from emulator.cloud import running
 
 CUSTOMERS = ("ada", "grace")
@@ -54,10 +54,11 @@ def up(orders: Path | None, *, port: int | None) -> int:
             phases.register_customers(run, screen)
             phases.submit_orders(run, screen, None)
             phases.await_sagas(run, screen)
-        stack.enter_context(running_workers(cloud, run.outputs))
         console = stack.enter_context(running_console(cloud, screen))
-        explain(run, screen, customer=CUSTOMERS[0], line=first_line(database), console=console)
-        signal.pause()
+        explained = partial(
+            explain, run, screen, customer=CUSTOMERS[0], line=first_line(database), console=console
+        )
+        serve_until_interrupted(cloud, run.outputs, screen.say, ready=explained)
     return 0
 
 

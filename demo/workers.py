@@ -2,18 +2,26 @@
 
 import json
 import socket
+import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from urllib.error import URLError
 
 from emulator.cloud import Cloud, CloudError
-from emulator.instances import InstanceProcess, instance_environment, running_instance
+from emulator.instances import (
+    InstanceProcess,
+    instance_environment,
+    launch_template,
+    running_instance,
+)
 from emulator.polling import poll
 
 ENVIRONMENT_FILE = "/etc/worker.env"
 READY_SECONDS = 30
+SECONDS_BETWEEN_LOOKS = 2
+"""How often it is looked whether an update has replaced the workers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +65,36 @@ def running_workers(
             # All get the signal first, so that they drain at the same time.
             for worker in started:
                 worker.instance.process.terminate()
+
+
+def serve_until_interrupted(
+    cloud: Cloud,
+    outputs: Mapping[str, str],
+    say: Callable[[str], object],
+    *,
+    ready: Callable[[], object],
+    pause: Callable[[float], object] = time.sleep,
+) -> None:
+    """Run workers until a signal ends it, and replace them when an update changes their template.
+
+    `ready` is called once the first ones run. Those that do not start are reported with `say`; the
+    next update replaces them too.
+    """
+    template = launch_template(cloud, outputs["WarehouseGroup"])
+    with ExitStack() as workers:
+        workers.enter_context(running_workers(cloud, outputs))
+        ready()
+        while True:
+            pause(SECONDS_BETWEEN_LOOKS)
+            if (now := launch_template(cloud, outputs["WarehouseGroup"])) == template:
+                continue
+            template = now
+            workers.close()
+            try:
+                workers.enter_context(running_workers(cloud, outputs))
+                say("The warehouse's workers were replaced: they run the deployed code.")
+            except CloudError as error:
+                say(str(error))
 
 
 def worker_environment(cloud: Cloud, outputs: Mapping[str, str]) -> dict[str, str]:

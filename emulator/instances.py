@@ -53,13 +53,7 @@ def instance_environment(cloud: Cloud, group: str, *, environment_file: str) -> 
     `environment_file` is the path of the file that the user data writes with `cat` and a
     here-document, such as /etc/program.env.
     """
-    (found,) = cloud.client("autoscaling").describe_auto_scaling_groups(
-        AutoScalingGroupNames=[group]
-    )["AutoScalingGroups"]
-    (version,) = cloud.client("ec2").describe_launch_template_versions(
-        LaunchTemplateId=found["LaunchTemplate"]["LaunchTemplateId"], Versions=["$Latest"]
-    )["LaunchTemplateVersions"]
-    data = version["LaunchTemplateData"]
+    data = launch_template(cloud, group)
     document = rf"cat > {re.escape(environment_file)} <<'END'\n(.*?)\nEND\n"
     written = re.search(document, base64.b64decode(data["UserData"]).decode(), re.DOTALL)
     if written is None:
@@ -74,6 +68,20 @@ def instance_environment(cloud: Cloud, group: str, *, environment_file: str) -> 
         **dict(line.split("=", 1) for line in written[1].splitlines()),
         **_credentials(cloud, role["RoleName"]),
     }
+
+
+def launch_template(cloud: Cloud, group: str) -> dict[str, Any]:
+    """Return what an Auto Scaling group gives its next instance.
+
+    The user data names the code, so another code is another template.
+    """
+    (found,) = cloud.client("autoscaling").describe_auto_scaling_groups(
+        AutoScalingGroupNames=[group]
+    )["AutoScalingGroups"]
+    (version,) = cloud.client("ec2").describe_launch_template_versions(
+        LaunchTemplateId=found["LaunchTemplate"]["LaunchTemplateId"], Versions=["$Latest"]
+    )["LaunchTemplateVersions"]
+    return dict(version["LaunchTemplateData"])
 
 
 @contextmanager

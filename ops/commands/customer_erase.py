@@ -45,6 +45,9 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
 
 def as_text(outcome: Mapping[str, Any]) -> str:
     """Return a line that says what was erased, or would be."""
+    if not outcome["contact"] and not outcome["emails"]:
+        customer = outcome["customer_id"]
+        return f"nothing is kept of customer {customer}: is this the id that order list shows?"
     contact = "a contact" if outcome["contact"] else "no contact"
     what = f"{contact} and the customer in {outcome['emails']} records of mails"
     if outcome["erased"]:

@@ -234,6 +234,10 @@ def test_repair_completes_the_failed_compensation_of_an_order(platform: Platform
     assert platform.ops("dlq", "list")[0] == 0
 
 
+def test_offers_of_orders_equal_those_of_the_catalogue(platform: Platform):
+    assert platform.ops("offers", "reload") == (0, {"differing": [], "unreadable": 0})
+
+
 def test_missing_stack_is_reported_in_one_line(platform: Platform):
     code, out, err = platform.run("dlq", "list", "--env", "prod")
 

@@ -23,6 +23,17 @@ def test_empty_file_name_is_refused(
         assert "ORDERS is empty" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("orders", ["0", "-5", "", "x"])
+def test_chaos_without_orders_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], orders: str
+):
+    with pytest.raises(SystemExit) as ended:
+        arguments(monkeypatch, "chaos", f"--orders={orders}")
+
+    assert ended.value.code == 2
+    assert "1 or more" in capsys.readouterr().err
+
+
 def test_demo_without_a_file_takes_the_sample_and_up_takes_none(monkeypatch: pytest.MonkeyPatch):
     assert getattr(arguments(monkeypatch, "run"), "orders", None) == demo.SAMPLE
     assert getattr(arguments(monkeypatch, "up"), "orders", "") is None

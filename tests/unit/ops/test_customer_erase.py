@@ -59,13 +59,23 @@ def test_erasing_without_yes_is_a_dry_run(
 def test_erasing_with_yes_reports_what_was_erased(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    deployed = Deployed({"contact": False, "emails": 0})
+    deployed = Deployed({"contact": False, "emails": 3})
 
     assert erase(monkeypatch, deployed, "--yes") == 0
 
     assert deployed.commands == [EraseCustomer(customer_id="c1")]
     said = capsys.readouterr().out
-    assert said == "erased no contact and the customer in 0 records of mails\n"
+    assert said == "erased no contact and the customer in 3 records of mails\n"
+
+
+@pytest.mark.parametrize("options", [[], ["--yes"]])
+def test_customer_of_whom_nothing_is_kept_may_be_a_mistake(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str]
+):
+    assert erase(monkeypatch, Deployed({"contact": False, "emails": 0}), *options) == 0
+
+    said = capsys.readouterr().out
+    assert said == "nothing is kept of customer c1: is this the id that order list shows?\n"
 
 
 def test_erasing_as_json_has_the_customer_and_what_was_found(

@@ -1,0 +1,71 @@
+"""Workers on a laptop are replaced when an update changes what they are launched from."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from demo import workers
+from emulator.cloud import CloudError
+
+
+def serve(
+    monkeypatch: pytest.MonkeyPatch, templates: Sequence[str], *, broken: str = ""
+) -> list[str]:
+    """Run workers while their launch template is one after the other; return what happened."""
+    happened: list[str] = []
+    now = ""
+
+    @contextmanager
+    def running_workers(*_: object) -> Iterator[None]:
+        launched = now
+        if launched == broken:
+            raise CloudError("A worker did not start")
+        happened.append(f"{launched} runs")
+        try:
+            yield
+        finally:
+            happened.append(f"{launched} drains")
+
+    def launch_template(*_: object) -> str:
+        return now
+
+    def pause(seconds: float) -> None:
+        nonlocal now
+        if not left:
+            raise KeyboardInterrupt
+        now = left.pop(0)
+
+    monkeypatch.setattr(workers, "running_workers", running_workers)
+    monkeypatch.setattr(workers, "launch_template", launch_template)
+    now, *left = templates
+    cloud: Any = None
+    with pytest.raises(KeyboardInterrupt):
+        workers.serve_until_interrupted(
+            cloud,
+            {"WarehouseGroup": "group"},
+            happened.append,
+            ready=lambda: happened.append("ready"),
+            pause=pause,
+        )
+    return happened
+
+
+def test_workers_are_replaced_once_when_an_update_changes_their_template(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    happened = serve(monkeypatch, ["old", "old", "new", "new"])
+
+    assert happened[:4] == ["old runs", "ready", "old drains", "new runs"]
+    assert "run the deployed code" in happened[4]
+    assert happened[5:] == ["new drains"]
+
+
+def test_workers_that_do_not_start_are_reported_and_the_next_update_replaces_them(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    happened = serve(monkeypatch, ["old", "bad", "bad", "good"], broken="bad")
+
+    assert happened[2:5] == ["old drains", "A worker did not start", "good runs"]
+    assert happened[-1] == "good drains"
