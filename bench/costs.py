@@ -88,7 +88,7 @@ MAPPING_POLLS = 5
 INDEX_SHARDS = 16
 OWN_METRICS = 2
 """The open and the deferred orders. Outcomes of orders are billed in hours that have some."""
-CALLS_PER_ORDER = 29.2
+CALLS_PER_ORDER = 26.8
 """Invocations per order when orders come one at a time, measured by `bench.function_calls`."""
 STATES_PER_SAGA = 5
 """States that a saga enters until its order is confirmed, measured in the same way."""
@@ -102,7 +102,7 @@ WRITES_PER_ORDER = {
     "shipping: booked, dispatched": 2,
     "warehouse: picked 1, stock 4": 5,
     "storefront: timeline 8, customer's orders 4, sales 8, availability 4": 24,
-    "notifications: three mails, begun and sent": 6,
+    "notifications: two mails, begun 4, sent 2": 6,
 }
 """Write units of 1 KB, index entries included; those of a transaction count twice."""
 
@@ -192,7 +192,7 @@ def order_costs(orders: int = 1_000) -> list[CostItem]:
     log_gb = (CALLS_PER_ORDER * LOG_KB_PER_CALL + LOG_KB_OF_EVENTS) / MILLION
     queue_requests = 3 * 2 * STOCK_CHANGES_PER_ORDER
     lines = [
-        CostItem("mails to the customer", 3, EMAIL),
+        CostItem("mails to the customer", 2, EMAIL),
         CostItem("invoices put", 1, OBJECT_PUT),
         *saga_costs(standard=True, orders=1),
         CostItem("calls of functions", CALLS_PER_ORDER, INVOCATION, "measured"),
@@ -200,7 +200,7 @@ def order_costs(orders: int = 1_000) -> list[CostItem]:
         CostItem("traces, all recorded, of the request", 1, TRACE),
         CostItem("logs, 1 KB a call, 3 events", log_gb, LOG_GB, "assumed"),
         CostItem("writes of tables", sum(WRITES_PER_ORDER.values()), WRITE_UNIT),
-        CostItem("reads of tables, half units for the two offers", 8, READ_UNIT),
+        CostItem("reads of tables, half units for the two offers", 7, READ_UNIT),
         CostItem("the ledger", 1, DPU, "assumed"),
         CostItem("events", EVENTS_PER_ORDER, BUS_EVENT),
         CostItem("requests to the API", 1, API_REQUEST),

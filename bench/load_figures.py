@@ -14,7 +14,7 @@ INDEX_WRITES = 2
 """An entry of the busiest index: put when the order is placed, deleted when it is confirmed."""
 PAYMENT_CALLS = 2
 """The functions that connect to the ledger: the charge, and its resolution."""
-MAILS_PER_ORDER = 3
+MAILS_PER_ORDER = 2
 MAIL_SECONDS = 0.2
 """Assumed: the time of a function that sends a mail."""
 RELAY_RECORDS_PER_SECOND = 500

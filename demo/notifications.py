@@ -22,7 +22,8 @@ NO_ADDRESS_ONE_IN = 20
 
 SCHEMA = """
 CREATE TABLE reachable (customer TEXT PRIMARY KEY);
-CREATE TABLE email_records (order_id TEXT, kind TEXT, state TEXT, message_id TEXT);
+CREATE TABLE email_records (
+    order_id TEXT, kind TEXT, state TEXT, message_id TEXT, with_invoice BOOLEAN);
 CREATE TABLE sent_emails (message_id TEXT, subject TEXT);
 CREATE TABLE pdf_invoices (order_id TEXT);
 CREATE INDEX email_records_by_order ON email_records (order_id, kind);
@@ -31,7 +32,8 @@ CREATE INDEX pdf_invoices_by_order ON pdf_invoices (order_id);
 CREATE VIEW notified_events AS SELECT DISTINCT order_id, detail_type AS kind FROM order_events
     WHERE detail_type IN ('OrderConfirmed', 'OrderRejected', 'OrderCancelled', 'OrderDispatched');
 CREATE VIEW expected_emails AS SELECT order_id, kind FROM notified_events
-    UNION ALL SELECT order_id, 'Invoice' FROM notified_events WHERE kind = 'OrderConfirmed';
+    UNION ALL SELECT order_id, 'Invoice' FROM email_records
+        WHERE kind = 'OrderConfirmed' AND NOT with_invoice AND state <> 'SENDING';
 CREATE VIEW checked_emails AS SELECT m.*, CASE WHEN customer IN (SELECT customer FROM reachable)
         THEN 'SENT' ELSE 'NO_ADDRESS' END AS expected_state
     FROM email_records m JOIN accepted a USING (order_id) JOIN invoices i ON i.number = a.invoice;
@@ -43,8 +45,9 @@ CREATE VIEW checked_emails AS SELECT m.*, CASE WHEN customer IN (SELECT customer
 - `sent_emails`: what SES has accepted.
 - `pdf_invoices`: the invoices in the bucket (`invoices` are those of the export).
 - `notified_events`: the events about which the customer gets a mail.
-- `expected_emails`: the mails that must be recorded; `checked_emails`: the recorded ones, with the
-  state that each must have.
+- `expected_emails`: the mails that must be recorded, one of the invoice only if the confirmation
+  went alone, and is not left to a person.
+- `checked_emails`: the recorded ones, with the state that each must have.
 """
 
 CHECKS = (
@@ -78,6 +81,11 @@ CHECKS = (
         JOIN accepted USING (order_id)
         WHERE order_id NOT IN
             (SELECT order_id FROM notified_events WHERE kind = 'OrderConfirmed')""",
+    ),
+    Check(
+        2,
+        """SELECT order_id, 'got its invoice by two mails' FROM email_records
+        WHERE with_invoice GROUP BY order_id HAVING count(*) > 1""",
     ),
     Check(
         2,
@@ -141,7 +149,7 @@ class Notifications:
         """Copy the records of mails, the mails that SES accepted, and the list of invoices."""
         for table in ("email_records", "sent_emails", "pdf_invoices"):
             self._database.execute(f"DELETE FROM {table}")  # noqa: S608
-        columns = ("order_id", "kind", "state", "message_id")
+        columns = ("order_id", "kind", "state", "message_id", "with_invoice")
         for page in scan(self._client("dynamodb"), self._outputs["EmailRecordsTable"]):
             rows = (tuple(row[name] for name in columns) for row in page)
             insert(self._database, "email_records", rows)

@@ -7,20 +7,14 @@ from lambdas.contracts.commands import Command
 from lambdas.contracts.event import Event
 from lambdas.contracts.orders import (
     OrderCancelled,
-    OrderConfirmed,
     OrderDispatched,
     OrderRejected,
 )
 from lambdas.contracts.values import Identifier
 
 SOURCE = "com.aws.notifications"
-NOTIFIED_EVENTS: tuple[type[Event], ...] = (
-    OrderConfirmed,
-    OrderRejected,
-    OrderCancelled,
-    OrderDispatched,
-)
-"""The events that customers are notified of."""
+NOTIFIED_EVENTS: tuple[type[Event], ...] = (OrderRejected, OrderCancelled, OrderDispatched)
+"""The events that customers are notified of as they come; OrderConfirmed waits for its invoice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

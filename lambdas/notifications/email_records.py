@@ -31,6 +31,8 @@ class EmailRecord:
     """Identifies the attempt that created the record; no other attempt has the same."""
     message_id: str = ""
     """The id that SES gave the e-mail; empty unless the state is SENT."""
+    with_invoice: bool = False
+    """Whether the invoice was attached."""
 
 
 class EmailOutcomeUnknownError(Exception):

@@ -77,6 +77,7 @@ class MailSender:
             state=self._initial_state(contact),
             changed_at=self._now(),
             claim=uuid4().hex,
+            with_invoice=bool(message.attachment),
         )
         known = self._records.create(record)
         if known is not None:

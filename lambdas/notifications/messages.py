@@ -1,20 +1,16 @@
-"""The e-mails that customers receive: which events cause one, and the text of each."""
+"""The e-mails that customers receive, and the text of each."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.inventory import OutOfStock
-from lambdas.contracts.notifications import NOTIFIED_EVENTS
 from lambdas.contracts.orders import (
     OrderCancelled,
     OrderConfirmed,
     OrderRejected,
     explain_cancellation,
 )
-from lambdas.contracts.parsing import parse_event_if_known
 from lambdas.contracts.payments import PaymentDeclined
 from lambdas.contracts.shipping import AddressUndeliverable
 from lambdas.contracts.values import format_money
@@ -30,7 +26,9 @@ REJECTIONS = {
 with the order, so no mail contains it.
 """
 INVOICE = "Invoice"
-"""The kind of the e-mail that carries the invoice; the others' kind is the type of their event."""
+"""The kind of the e-mail with an invoice that missed the confirmation; the others' kind is the type
+of their event.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,22 +48,20 @@ class EmailMessage:
     """The name of the attachment."""
 
 
-def parse_notified_event(event: Mapping[str, Any]) -> EventEnvelope[Any]:
-    """Parse one of NOTIFIED_EVENTS; raise ContractError for any other event."""
-    notified = parse_event_if_known(NOTIFIED_EVENTS, event)
-    if notified is None:
-        known = ", ".join(event_type.detail_type for event_type in NOTIFIED_EVENTS)
-        raise ContractError("notified event", [f"{event.get('detail-type')} is none of {known}"])
-    return notified
+def compose_email(
+    event: EventEnvelope[Any], invoice: IssuedInvoice | None = None, pdf: bytes = b""
+) -> EmailMessage:
+    """Return the e-mail that notifies the customer of an event.
 
-
-def compose_email(event: EventEnvelope[Any]) -> EmailMessage:
-    """Return the e-mail that notifies the customer of an event."""
+    A confirmation has ``invoice`` attached, whose content is ``pdf``; without one, it says that the
+    invoice follows.
+    """
     match event.data:
         case OrderConfirmed() as order:
             what = "is confirmed"
             total = format_money(order.total)
-            text = f"Your order is confirmed. We have charged {total}; the invoice follows."
+            where = "is enclosed" if invoice else "follows"
+            text = f"Your order is confirmed. We have charged {total}; the invoice {where}."
         case OrderRejected() as order:
             what = "cannot be fulfilled"
             why = REJECTIONS.get(order.reason, "something on our side has failed")
@@ -85,11 +81,13 @@ def compose_email(event: EventEnvelope[Any]) -> EmailMessage:
         customer_id=event.data.customer_id,
         subject=f"Your order {order_id} {what}",
         text=text,
+        attachment=pdf,
+        file_name=_file_name(invoice) if invoice else "",
     )
 
 
 def compose_invoice_email(invoice: IssuedInvoice, pdf: bytes) -> EmailMessage:
-    """Return the e-mail that carries an invoice."""
+    """Return the e-mail with an invoice whose confirmation went alone."""
     return EmailMessage(
         order_id=invoice.order_id,
         kind=INVOICE,
@@ -97,8 +95,12 @@ def compose_invoice_email(invoice: IssuedInvoice, pdf: bytes) -> EmailMessage:
         subject=f"Invoice {invoice.number}",
         text=f"Enclosed is the invoice of your order {invoice.order_id}.",
         attachment=pdf,
-        file_name=f"{invoice.number}.pdf",
+        file_name=_file_name(invoice),
     )
+
+
+def _file_name(invoice: IssuedInvoice) -> str:
+    return f"{invoice.number}.pdf"
 
 
 def add_salutation(contact: Contact, text: str) -> str:

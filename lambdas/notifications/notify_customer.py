@@ -1,16 +1,18 @@
-"""Notifies a customer by e-mail of what happened to an order."""
+"""Notifies a customer by e-mail of what happened to an order, and sends the invoice with it."""
 
 from typing import Any
 
 from lambdas.notifications.contact_store import Contacts
 from lambdas.notifications.email_records import event_for_record
 from lambdas.notifications.mail_sender import MailSender
-from lambdas.notifications.messages import compose_email, parse_notified_event
-from lambdas.notifications.store import EmailRecords
+from lambdas.notifications.messages import compose_email, compose_invoice_email
+from lambdas.notifications.notices import parse_notice
+from lambdas.notifications.store import EmailRecords, Invoices
 from lambdas.runtime.aws import SINGLE_ATTEMPT, client
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
+invoices = Invoices(setting("INVOICES_BUCKET"), s3=client("s3"))
 mail_sender = MailSender(
     contacts=Contacts(setting("CUSTOMERS_TABLE"), dynamodb=client("dynamodb")),
     records=EmailRecords(setting("EMAIL_RECORDS_TABLE"), dynamodb=client("dynamodb")),
@@ -22,9 +24,14 @@ mail_sender = MailSender(
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Send the e-mail once and return CustomerNotified, the same at every attempt.
 
-    Raises what ``MailSender.send`` raises.
+    Raises what ``parse_notice`` and ``MailSender.send`` raise.
     """
-    notified = parse_notified_event(event)
-    record = mail_sender.send(compose_email(notified))
+    notice = parse_notice(event)
+    invoice = notice.invoice
+    pdf = invoices.read(invoice.key) if invoice else b""
+    record = mail_sender.send(compose_email(notice.event, invoice, pdf))
+    if invoice and not record.with_invoice:
+        # The confirmation went alone, because the invoice had failed.
+        mail_sender.send(compose_invoice_email(invoice, pdf))
     log("customer_notified", order_id=record.order_id, notice=record.kind, result=record.state)
-    return event_for_record(notified, record).to_lambda_response()
+    return event_for_record(notice.event, record).to_lambda_response()

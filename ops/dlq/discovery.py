@@ -47,6 +47,7 @@ def _declared_routes(templates: Templates) -> Iterator[tuple[Resource, FailureRo
             templates.first_reference(each.stack, each.properties["Endpoint"])
         )
         for each in templates.resources("AWS::SNS::Subscription")
+        if each.properties["Protocol"] == "sqs"
     }
     for resource in templates.resources():
         for mechanism, target, sink_reference, target_config in _declared_routes_of(resource):

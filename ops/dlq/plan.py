@@ -166,6 +166,8 @@ def plan_redrive(dead_letter: DeadLetter, sink: FailureSink) -> Action:
             )
         case Mechanism.DESTINATION | Mechanism.FUNCTION_DLQ | Mechanism.SCHEDULE:
             return _hand_to(dead_letter, _require_target(route), dead_letter.event)
+    if _require_target(route).kind == FUNCTION:
+        return _invoke_with_notification(dead_letter, _require_target(route))
     said = {"reason", *(ERROR if dead_letter.mechanism is Mechanism.SUBSCRIPTION else ())}
     own = {name: text for name, text in dead_letter.message.attributes.items() if name not in said}
     return _send_to(dead_letter, _require_target(route), dead_letter.message.body, own)
@@ -220,6 +222,21 @@ def _send_to(
         group_id=dead_letter.message.group_id if fifo else "",
         deduplication_id=f"redrive-{dead_letter.message.id}" if fifo else "",
     )
+
+
+def _invoke_with_notification(dead_letter: DeadLetter, target: Resource) -> Action:
+    """Return the action for a message that SNS could not invoke a function with.
+
+    AWS does not say whether the dead letter is the message, or has the notification around it.
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
+    """
+    match dead_letter.event:
+        case {"Type": "Notification", "Message": str()} as notification:
+            pass
+        case _:
+            notification = {"Type": "Notification", "Message": dead_letter.message.body}
+    record = {"EventSource": "aws:sns", "Sns": notification}
+    return Invoke(target=target, payload={"Records": [record]})
 
 
 def _retry_batch(dead_letter: DeadLetter, route: FailureRoute) -> Action:

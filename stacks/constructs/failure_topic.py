@@ -1,11 +1,17 @@
 """A topic for the records of failed invocations, with a queue that keeps them for operators."""
 
+from functools import partial
+
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from stacks.constructs.queue import DeadLetterQueue
 from stacks.constructs.topic_key import managed_by_aws
+
+RECORDS = "records of failed invocations"
+LOST = f"undelivered {RECORDS}"
 
 
 class FailureTopic(sns.Topic):
@@ -21,17 +27,25 @@ class FailureTopic(sns.Topic):
     def __init__(self, scope: Construct, id: str, *, consumer: str, alarms: sns.ITopic) -> None:
         """``consumer`` is the id of the function."""
         super().__init__(scope, id, enforce_ssl=True, master_key=managed_by_aws(scope))
+        self._dead_letters = partial(DeadLetterQueue, scope, alarms=alarms)
         records, undelivered = (
-            DeadLetterQueue(
-                scope, f"{consumer}{name}", consumer=consumer, contents=contents, alarms=alarms
-            )
-            for name, contents in (
-                ("FailureRecords", "records of failed invocations"),
-                ("FailureRecordsUndelivered", "undelivered records of failed invocations"),
-            )
+            self._dead_letters(f"{consumer}{name}", consumer=consumer, contents=contents)
+            for name, contents in (("FailureRecords", RECORDS), ("FailureRecordsUndelivered", LOST))
         )
         self.add_subscription(
             subscriptions.SqsSubscription(
                 records, raw_message_delivery=True, dead_letter_queue=undelivered
             )
+        )
+
+    def invoke(self, function: lambda_.IFunction) -> None:
+        """Invoke a function with every record, asynchronously.
+
+        Dead letters: ``<this topic>Undelivered`` gets what SNS could not invoke it with.
+        """
+        undelivered = self._dead_letters(
+            f"{self.node.id}Undelivered", consumer=function.node.id, contents=LOST
+        )
+        self.add_subscription(
+            subscriptions.LambdaSubscription(function, dead_letter_queue=undelivered)
         )

@@ -34,11 +34,6 @@ class NotificationFunctions:
     ) -> None:
         """Declare the functions and the destinations of their outcomes."""
         invoices_settings = {"INVOICES_BUCKET": invoices.bucket_name}
-        mail_settings = {
-            "CUSTOMERS_TABLE": customers.table_name,
-            "EMAIL_RECORDS_TABLE": email_records.table_name,
-            "SENDER": env.sender.address if env.sender else "",
-        }
         function = partial(
             AsyncFunction,
             scope,
@@ -50,26 +45,28 @@ class NotificationFunctions:
         self.notify_customer = function(
             id="NotifyCustomer",
             handler="notifications.notify_customer",
-            settings=mail_settings,
+            settings={
+                **invoices_settings,
+                "CUSTOMERS_TABLE": customers.table_name,
+                "EMAIL_RECORDS_TABLE": email_records.table_name,
+                "SENDER": env.sender.address if env.sender else "",
+            },
             on_success=to_bus(bus, CustomerNotified),
-        )
-        self.email_invoice = function(
-            id="EmailInvoice",
-            handler="notifications.email_invoice",
-            settings={**mail_settings, **invoices_settings},
         )
         # fpdf2 and its dependencies without images, all in pure Python: docs/adr/0021.
         writer = PackagesLayer(scope, "Writer", packages=["fpdf2", "fonttools", "defusedxml"])
         failed_invoices = FailureTopic(
             scope, "FailedInvoices", consumer="IssueInvoice", alarms=alarms
         )
+        # The confirmation waits for its invoice, and goes without one that failed: docs/adr/0045.
+        failed_invoices.invoke(self.notify_customer)
         self.issue_invoice = function(
             id="IssueInvoice",
             handler="notifications.issue_invoice",
             settings=invoices_settings,
             memory_mib=512,
             layers=[writer],
-            on_success=to_function(self.email_invoice),
+            on_success=to_function(self.notify_customer),
             on_failure=to_topic(failed_invoices),
         )
 
@@ -83,17 +80,15 @@ class NotificationFunctions:
             reason="one object for each order, and the order names it",
         )
         grant_invoices(self.issue_invoice.role, "s3:PutObject", only_new=True)
-        grant_invoices(self.email_invoice.role, "s3:GetObject")
-        for mailer in (self.notify_customer, self.email_invoice):
-            grant(mailer, "dynamodb:GetItem", on=customers.table_arn)
-            grant(
-                mailer,
-                *("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
-                on=email_records.table_arn,
-            )
+        grant_invoices(self.notify_customer.role, "s3:GetObject")
+        grant(self.notify_customer, "dynamodb:GetItem", on=customers.table_arn)
+        grant(
+            self.notify_customer,
+            *("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+            on=email_records.table_arn,
+        )
 
     def grant_send(self, identity: str) -> None:
-        """Allow the functions to send e-mails from the SES identity with this ARN."""
-        grant(self.notify_customer, "ses:SendEmail", on=identity)
-        # SES may require this too for an attachment.
-        grant(self.email_invoice, "ses:SendEmail", "ses:SendRawEmail", on=identity)
+        """Allow e-mails to be sent from the SES identity with this ARN."""
+        # SES may require the second too for an attachment.
+        grant(self.notify_customer, "ses:SendEmail", "ses:SendRawEmail", on=identity)

@@ -93,7 +93,7 @@ def change_pattern(resources: Any, containing: str, event: str) -> None:
 @pytest.mark.parametrize(
     ("stack", "containing", "event", "consumer"),
     [
-        ("Notifications", "Notify", "OrderCancelled", "notifications.notify_customer"),
+        ("Notifications", "NotifyRule", "OrderCancelled", "notifications.notify_customer"),
         ("Orders", "HoldOrder", "PaymentDisputed", "orders.hold_order"),
         ("Backbone", "ToOrderStream", "OrderPicked", "storefront.update_timelines"),
         ("Purchasing", "LowStock", "StockSoldOut", "purchasing.raise_purchase_orders"),

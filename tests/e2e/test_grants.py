@@ -38,10 +38,7 @@ UNUSED = {
     ),
     "*/WorkersRole: s3:GetObject on cdk-*": "what sets an instance up fetches its code",
     "*/WorkersRole: ssm*:* on [*]": "people reach instances by Session Manager",
-    "*/EmailInvoiceRole: dynamodb:DeleteItem on table/EmailRecords*": (
-        "the mail that is refused in these tests is NotifyCustomer's; both have the same post"
-    ),
-    "*/EmailInvoiceRole: ses:SendRawEmail on *": (
+    "*/NotifyCustomerRole: ses:SendRawEmail on *": (
         "SES may ask for it where there is an attachment; the local cloud does not"
     ),
 }

@@ -112,15 +112,15 @@ class ClosedQueue:
 
 @dataclass(frozen=True, slots=True)
 class UninvokableFunction:
-    """A function that a rule, known by the end of its ARN, may not invoke."""
+    """A function that a rule or topic, known by the end of its ARN, may not invoke."""
 
     name: str
-    rule: str
+    source: str
     stated: dict[str, Any] = field(compare=False, default_factory=dict)
 
     def begin(self, client: Client) -> None:
         policy = json.loads(client("lambda").get_policy(FunctionName=self.name)["Policy"])
-        (statement,) = (each for each in policy["Statement"] if self.rule in json.dumps(each))
+        (statement,) = (each for each in policy["Statement"] if self.source in json.dumps(each))
         self.stated.update(statement)
         client("lambda").remove_permission(FunctionName=self.name, StatementId=statement["Sid"])
 
@@ -185,9 +185,9 @@ class FaultCatalog:
             case Mechanism.RULE | Mechanism.SCHEDULE if role := route.target_config.get("RoleArn"):
                 yield DeniedRole(self._role(route.source, role), DEAD_LETTER_RESOURCES)
             case Mechanism.RULE if route.target is not None:
-                yield self._shut(route.target, route.source)
+                yield self._shut(route.target, route.source.physical.rpartition("|")[2])
             case Mechanism.SUBSCRIPTION if route.target is not None:
-                yield ClosedQueue(route.target.physical)
+                yield self._shut(route.target, route.source.physical.rpartition(":")[0])
             case Mechanism.DESTINATION | Mechanism.FUNCTION_DLQ | Mechanism.STREAM_MAPPING if (
                 route.target is not None
             ):
@@ -197,12 +197,13 @@ class FaultCatalog:
             case Mechanism.SAGA:
                 yield self._failing(self._named(COMPENSATION))
 
-    def _shut(self, target: Resource, rule: Resource) -> Fault:
+    def _shut(self, target: Resource, source: str) -> Fault:
+        """Return the fault that closes a target to a rule or topic, known by the end of its ARN."""
         match target.kind:
             case "AWS::SQS::Queue":
                 return ClosedQueue(target.physical)
             case "AWS::Lambda::Function":
-                return UninvokableFunction(target.physical, rule.physical.rpartition("|")[2])
+                return UninvokableFunction(target.physical, source)
             case "AWS::Logs::LogGroup":
                 return ClosedLogs()
         raise NotImplementedError(f"nobody knows how to shut {target}")

@@ -23,6 +23,7 @@ from tests.support.deliveries import received
 from tests.support.grants import cloud_recording_grants, physical
 from tests.support.listeners import listen
 from tests.support.patching import patched_function
+from tests.support.small_stacks import lines
 from tests.support.storefront_env import declare_storefront_stacks
 from tests.support.tokens import subject
 from tests.templates.synthesis import new_app
@@ -96,6 +97,17 @@ class Platform:
         """The mails about an order that SES has taken."""
         every = self.mailbox.order_mails()
         return [mail for mail in every if order in mail["Subject"] + mail["BodyText"]]
+
+    def subjects(self, order: str) -> list[str]:
+        """The subjects of the mails about an order, sorted."""
+        return sorted(mail["Subject"] for mail in self.sent(order))
+
+    def said(self, function: str, order: str) -> list[str]:
+        """The lines of a function's log that name an order."""
+        log = self.cloud.client("lambda").get_function_configuration(
+            FunctionName=self.functions[function]
+        )["LoggingConfig"]["LogGroup"]
+        return [line for line in lines(self.cloud, log, order) if f'"{order}"' in line]
 
     @property
     def mailbox(self) -> Mailbox:

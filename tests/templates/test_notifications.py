@@ -7,13 +7,13 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from stacks.environments import ENVIRONMENTS, LAPTOP
 from tests.templates.checks.common import CHECKS, permissions
-from tests.templates.kinds import ALARM, BUCKET, FUNCTION, INVOKE_CONFIG
+from tests.templates.kinds import ALARM, BUCKET, FUNCTION, INVOKE_CONFIG, RULE, SUBSCRIPTION
 from tests.templates.synthesis import OPTIONS, Platform, platform, synthesis_of
 
 IDENTITY = "AWS::SES::EmailIdentity"
 SENDER = "orders@shop.example"
-MAILERS = ("NotifyCustomer", "EmailInvoice")
-"""The functions that send mails about orders; one more asks for confirmation of addresses."""
+MAILER = "NotifyCustomer"
+"""The function that sends mails about orders; one more asks for confirmation of addresses."""
 
 
 def sending() -> Platform:
@@ -35,29 +35,27 @@ def test_no_function_may_send_without_a_sender(environment: str):
 
     assert list(of.all(IDENTITY)) == []
     assert may_send(of) == {}
-    for name in MAILERS:
-        variables = of.one(FUNCTION, name).properties["Environment"]["Variables"]
-        assert variables["SENDER"] == ""
+    variables = of.one(FUNCTION, MAILER).properties["Environment"]["Variables"]
+    assert variables["SENDER"] == ""
 
 
-def test_three_functions_may_send_from_the_senders_identity():
+def test_two_functions_may_send_from_the_senders_identity():
     of = sending()
     identity = of.one(IDENTITY)
     assert identity.properties["EmailIdentity"] == SENDER
     for resource in may_send(of).values():
         *_, name = resource["Fn::Join"][1]
         assert name == {"Ref": identity.id}
-    assert set(may_send(of)) == {*MAILERS, "ContactsPutContact"}
-    for name in MAILERS:
-        variables = of.one(FUNCTION, name).properties["Environment"]["Variables"]
-        assert variables["SENDER"] == SENDER
+    assert set(may_send(of)) == {MAILER, "ContactsPutContact"}
+    variables = of.one(FUNCTION, MAILER).properties["Environment"]["Variables"]
+    assert variables["SENDER"] == SENDER
 
 
 def test_existing_identity_is_used_and_not_owned():
     of = synthesis_of(OPTIONS).platform
 
     assert list(of.all(IDENTITY)) == []
-    assert set(may_send(of)) == {*MAILERS, "ContactsPutContact"}
+    assert set(may_send(of)) == {MAILER, "ContactsPutContact"}
     for resource in may_send(of).values():
         *_, name = resource["Fn::Join"][1]
         assert name.endswith(":identity/shop.example")
@@ -96,7 +94,7 @@ def test_concurrency_is_reserved_only_in_prod(environment: str):
     of = platform(environment)
     reserved = {
         name: of.one(FUNCTION, name).properties.get("ReservedConcurrentExecutions")
-        for name in (*MAILERS, "IssueInvoice")
+        for name in (MAILER, "IssueInvoice")
     }
 
     expected = 100 if environment == "prod" else None
@@ -104,7 +102,7 @@ def test_concurrency_is_reserved_only_in_prod(environment: str):
     assert of.environment.notification_concurrency == expected
 
 
-@pytest.mark.parametrize("function", [*MAILERS, "IssueInvoice"])
+@pytest.mark.parametrize("function", [MAILER, "IssueInvoice"])
 def test_lost_outcomes_raise_an_alarm(function: str):
     of = platform("dev")
     found = of.one(FUNCTION, function)
@@ -125,8 +123,7 @@ def test_lost_outcomes_raise_an_alarm(function: str):
     ("function", "outcomes"),
     [
         ("NotifyCustomer", {"OnSuccess": "Bus", "OnFailure": "NotifyCustomerFailureRecords"}),
-        ("IssueInvoice", {"OnSuccess": "EmailInvoice", "OnFailure": "FailedInvoices"}),
-        ("EmailInvoice", {"OnFailure": "EmailInvoiceFailureRecords"}),
+        ("IssueInvoice", {"OnSuccess": "NotifyCustomer", "OnFailure": "FailedInvoices"}),
     ],
 )
 def test_outcomes_go_to_their_destinations(function: str, outcomes: dict[str, str]):
@@ -145,3 +142,19 @@ def test_outcomes_go_to_their_destinations(function: str, outcomes: dict[str, st
     queue = of.referred(config.stack, dead)
     assert queue is not None
     assert queue.id.startswith(f"{function}DeadLetters")
+
+
+def test_confirmed_order_reaches_the_mail_by_its_invoice_only():
+    """Written or failed: each goes one way, and both end at the same function."""
+    of = platform("dev")
+    notified = of.one(RULE, "NotifyRule").properties["EventPattern"]["detail-type"]
+    subscribed = {
+        subscriber and subscriber.id[:-8]
+        for each in of.all(SUBSCRIPTION)
+        if (topic := of.referred(each.stack, each.properties["TopicArn"]))
+        and topic.id.startswith("FailedInvoices")
+        for subscriber in [of.referred(each.stack, each.properties["Endpoint"])]
+    }
+
+    assert sorted(notified) == ["OrderCancelled", "OrderDispatched", "OrderRejected"]
+    assert subscribed == {"IssueInvoiceFailureRecords", "NotifyCustomer"}

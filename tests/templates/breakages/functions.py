@@ -88,7 +88,7 @@ BREAKAGES: list[Case] = [
     ),
     (
         functions.function_of_a_destination_has_failure_destination,
-        remove_failure_destination("EmailInvoice"),
+        remove_failure_destination("NotifyCustomer"),
     ),
     (functions.function_of_a_destination_has_failure_destination, send_failures_to_fifo),
     (

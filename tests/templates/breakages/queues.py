@@ -34,6 +34,14 @@ def remove_sns_permission(policy: str) -> Breakage:
     return break_it
 
 
+def forbid_sns_to_invoke(broken: Platform) -> Resource:
+    subscription = broken.one(kinds.SUBSCRIPTION, "NotifyCustomer")
+    for permission in broken.all(kinds.PERMISSION):
+        if permission.properties.get("SourceArn") == subscription.properties["TopicArn"]:
+            permission.properties["SourceArn"] = "another"
+    return subscription
+
+
 def break_source(edit: Callable[[Any], object]) -> Breakage:
     """Change the queue that purchasing reads."""
 
@@ -91,6 +99,7 @@ BREAKAGES: list[Case] = [
         (queues.subscription_has_filter_and_dead_letter_queue, remove_sns_permission(policy))
         for policy in ("LowStockQueuePolicy", "LowStockUndeliveredPolicy")
     ),
+    (queues.subscription_has_filter_and_dead_letter_queue, forbid_sns_to_invoke),
     *(
         (queues.queue_mapping_is_bounded, change(kinds.MAPPING, "RaisePurchaseOrders", *gone))
         for gone in (("FunctionResponseTypes",), ("ScalingConfig",))

@@ -12,7 +12,15 @@ from tests.templates.checks.common import (
     queue_policy_statements,
     statements,
 )
-from tests.templates.kinds import MAPPING, QUEUE, QUEUE_POLICY, SUBSCRIPTION, TOPIC, TOPIC_POLICY
+from tests.templates.kinds import (
+    MAPPING,
+    PERMISSION,
+    QUEUE,
+    QUEUE_POLICY,
+    SUBSCRIPTION,
+    TOPIC,
+    TOPIC_POLICY,
+)
 from tests.templates.synthesis import Platform, Resource
 
 
@@ -47,12 +55,15 @@ def fifo_is_high_throughput(platform: Platform) -> Iterator[str]:
 def subscription_has_filter_and_dead_letter_queue(platform: Platform) -> Iterator[str]:
     for subscription in platform.all(SUBSCRIPTION):
         given = subscription.properties
-        queue = platform.referred(subscription.stack, given["Endpoint"])
+        endpoint = platform.referred(subscription.stack, given["Endpoint"])
+        queue = endpoint if endpoint and endpoint.kind == QUEUE else None
         dead_letters_arn = given.get("RedrivePolicy", {}).get("deadLetterTargetArn")
         dead_letters = platform.referred(subscription.stack, dead_letters_arn)
         topic = platform.referred(subscription.stack, given["TopicArn"])
-        if given.get("RawMessageDelivery") is not True:
+        if queue and given.get("RawMessageDelivery") is not True:
             yield f"{subscription}: messages are not delivered raw"
+        if endpoint and not queue and not _may_be_invoked(platform, endpoint, by=given["TopicArn"]):
+            yield f"{subscription}: SNS may not invoke {endpoint.id}"
         # A standard topic of ours has messages of one kind.
         filtered = given.get("FilterPolicy") and given.get("FilterPolicyScope") == "MessageBody"
         if not filtered and topic is not None and is_fifo(topic):
@@ -71,6 +82,15 @@ def subscription_has_filter_and_dead_letter_queue(platform: Platform) -> Iterato
                 yield f"{subscription}: SNS needs a right to the key of {end.id}"
             if end.properties.get("MessageRetentionPeriod") != FOURTEEN_DAYS:
                 yield f"{subscription}: {end.id} keeps messages for less than 14 days"
+
+
+def _may_be_invoked(platform: Platform, function: Resource, *, by: Any) -> bool:
+    return any(
+        permission.properties["FunctionName"] == {"Fn::GetAtt": [function.id, "Arn"]}
+        and permission.properties["Principal"] == "sns.amazonaws.com"
+        and permission.properties.get("SourceArn") == by
+        for permission in platform.all(PERMISSION)
+    )
 
 
 def _allows_topic_to_send(statement: Any, topic: Any, queue: Resource) -> bool:

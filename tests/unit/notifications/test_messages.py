@@ -1,11 +1,12 @@
-"""The e-mails about each event, and the one that carries an invoice."""
+"""The e-mails about each event, with and without an invoice, and what a customer is notified of."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lambdas.contracts.codec import ContractError
+from lambdas.contracts.codec import ContractError, encode
 from lambdas.contracts.notifications import NOTIFIED_EVENTS
 from lambdas.contracts.orders import (
     OrderCancelled,
@@ -15,10 +16,9 @@ from lambdas.contracts.orders import (
     OrderRejected,
 )
 from lambdas.contracts.parsing import parse_detail
-from lambdas.notifications.messages import (
-    compose_email,
-    parse_notified_event,
-)
+from lambdas.notifications.invoices import invoice_for
+from lambdas.notifications.messages import compose_email, compose_invoice_email
+from lambdas.notifications.notices import Notice, parse_notice
 from tests.contracts.catalog import detail_of, read, sample_of
 
 
@@ -26,7 +26,10 @@ def parse_sample(event: Any) -> Any:
     return parse_detail(event, detail_of(event))
 
 
-@pytest.mark.parametrize("event", NOTIFIED_EVENTS, ids=lambda event: event.__name__)
+MAILED_EVENTS = (OrderConfirmed, *NOTIFIED_EVENTS)
+
+
+@pytest.mark.parametrize("event", MAILED_EVENTS, ids=lambda event: event.__name__)
 def test_email_names_kind_order_and_customer_of_its_event(event: Any):
     parsed = parse_sample(event)
 
@@ -41,14 +44,36 @@ def test_email_names_kind_order_and_customer_of_its_event(event: Any):
 
 
 def test_emails_of_different_events_differ():
-    emails = [compose_email(parse_sample(event)) for event in NOTIFIED_EVENTS]
+    emails = [compose_email(parse_sample(event)) for event in MAILED_EVENTS]
 
     assert len({each.text for each in emails}) == len({each.subject for each in emails}) == 4
-    assert (OrderConfirmed, OrderRejected, OrderCancelled, OrderDispatched) == NOTIFIED_EVENTS
+    assert (OrderRejected, OrderCancelled, OrderDispatched) == NOTIFIED_EVENTS
 
 
 def test_email_states_amount_charged():
     assert "57.64 GBP" in compose_email(parse_sample(OrderConfirmed)).text
+
+
+def test_confirmation_encloses_the_invoice_or_says_that_it_follows():
+    event = parse_sample(OrderConfirmed)
+    invoice = invoice_for(event.data)
+
+    alone, both = compose_email(event), compose_email(event, invoice, b"%PDF")
+
+    assert (alone.attachment, alone.file_name) == (b"", "")
+    assert alone.text.endswith("the invoice follows.")
+    assert (both.attachment, both.file_name) == (b"%PDF", f"{invoice.number}.pdf")
+    assert both.text.endswith("the invoice is enclosed.")
+    assert (both.kind, both.subject) == (alone.kind, alone.subject)
+
+
+def test_invoice_that_comes_later_is_a_mail_of_its_own_kind():
+    invoice = invoice_for(parse_sample(OrderConfirmed).data)
+
+    late = compose_invoice_email(invoice, b"%PDF")
+
+    assert (late.kind, late.order_id) == ("Invoice", invoice.order_id)
+    assert (late.attachment, late.file_name) == (b"%PDF", f"{invoice.number}.pdf")
 
 
 def rejected(reason: str) -> str:
@@ -92,6 +117,47 @@ def test_cancellation_email_does_not_claim_that_the_customer_asked():
     assert "asked" not in compose_email(parse_sample(OrderCancelled)).text
 
 
-def test_event_outside_the_notified_ones_is_a_contract_error():
-    with pytest.raises(ContractError, match="OrderPlaced is none of OrderConfirmed"):
-        parse_notified_event(read(sample_of(OrderPlaced)))
+CONFIRMED = read(sample_of(OrderConfirmed))
+
+
+def notification(record: Any) -> dict[str, Any]:
+    """Return the event with which SNS invokes a function."""
+    return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(record)}}]}
+
+
+def test_confirmed_order_comes_with_its_invoice_when_that_is_issued():
+    event = parse_sample(OrderConfirmed)
+    invoice = invoice_for(event.data)
+    record = {"requestPayload": CONFIRMED, "responsePayload": encode(invoice)}
+
+    assert parse_notice(record) == Notice(event=event, invoice=invoice)
+
+
+def test_confirmed_order_comes_alone_when_its_invoice_failed():
+    record = {"requestPayload": CONFIRMED, "responsePayload": {"errorType": "NoSuchBucket"}}
+
+    assert parse_notice(notification(record)) == Notice(event=parse_sample(OrderConfirmed))
+
+
+@pytest.mark.parametrize("event", NOTIFIED_EVENTS, ids=lambda event: event.__name__)
+def test_other_events_come_as_they_are(event: Any):
+    assert parse_notice(read(sample_of(event))) == Notice(event=parse_sample(event))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(read(sample_of(OrderPlaced)), id="another event"),
+        # Its mail waits for its invoice.
+        pytest.param(CONFIRMED, id="a confirmed order by itself"),
+        pytest.param({"requestPayload": CONFIRMED, "responsePayload": None}, id="no invoice"),
+        pytest.param(
+            {"requestPayload": read(sample_of(OrderPlaced)), "responsePayload": {}}, id="no order"
+        ),
+        pytest.param(notification({"requestPayload": "?"}), id="no event"),
+        pytest.param(notification([]), id="no record"),
+    ],
+)
+def test_anything_else_is_a_contract_error(event: Any):
+    with pytest.raises(ContractError):
+        parse_notice(event)

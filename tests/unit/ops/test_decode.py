@@ -78,7 +78,7 @@ def test_record_that_its_function_dead_lettered_is_decoded():
 
 
 def test_event_that_is_an_invocation_record_is_no_report():
-    at = sink("notifications/EmailInvoiceDeadLetters")
+    at = sink("notifications/NotifyCustomerDeadLetters")
     (route,) = at.routes
     lambda_record = {"requestContext": {"functionArn": arn(route.source), "condition": "Success"},
                       "requestPayload": EVENT, "responsePayload": {"number": "1"}}  # fmt: skip

@@ -145,6 +145,23 @@ class TestMessages:
         assert action.target.name == "notifications/IssueInvoiceFailureRecords"
         assert (action.body, action.group_id) == (body, "")
 
+    @pytest.mark.parametrize("whole", [True, False])
+    def test_record_that_sns_could_not_give_to_a_function_is_given_as_sns_does(self, whole: bool):
+        """AWS does not say whether a dead letter has the notification around the message."""
+        record = json.dumps({"requestPayload": EVENT})
+        notification = {"Type": "Notification", "Message": record}
+        body = json.dumps(notification) if whole else record
+
+        action = planned(
+            "notifications/FailedInvoicesUndelivered", Mechanism.SUBSCRIPTION, body=body
+        )
+
+        assert isinstance(action, Invoke)
+        assert action.target.name == "notifications/NotifyCustomer"
+        (given,) = action.payload["Records"]
+        assert given["EventSource"] == "aws:sns"
+        assert given["Sns"]["Message"] == record
+
     def test_message_is_sent_unchanged_with_its_history(self):
         raw = message("x", {"reason": "third", "redriven": "2", "earlier": "a\nb", "own": "o"})
 

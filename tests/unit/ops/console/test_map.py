@@ -45,7 +45,7 @@ def wires() -> set[tuple[str, str, str]]:
         ("purchasing/LowStockQueue", "gives to", "purchasing/RaisePurchaseOrders"),
         ("warehouse/Picking", "is consumed by", "warehouse/WorkersGroupASG"),
         ("warehouse/WorkersGroupASG", "publishes", "backbone/Bus"),
-        ("notifications/IssueInvoice", "succeeds into", "notifications/EmailInvoice"),
+        ("notifications/IssueInvoice", "succeeds into", "notifications/NotifyCustomer"),
         ("orders/JobsExpireOrdersSchedule", "starts", "orders/JobsExpireOrders"),
     ],
     ids=" ".join,
