@@ -7,7 +7,7 @@ Ends with 0 when the queue is empty, and with 1 when it is not.
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.contracts.times import format_time
@@ -28,6 +28,9 @@ from ops.dlq.selection import (
 )
 from ops.output import format_age, one_line, print_json, print_raw, print_text, printable
 from ops.terminal import Terminal
+
+LOG_BEFORE = timedelta(hours=1)
+"""How long before it was dead-lettered the log of its function is of interest."""
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -91,6 +94,10 @@ def describe(dead_letter: DeadLetter, sink: FailureSink, *, now: datetime) -> li
         ("redrive", describe_plan(dead_letter, sink)),
     )
     lines = [f"  {name:<7}  {one_line(text)}" for name, text in parts if text]
+    if group := log_group(dead_letter, sink):
+        since = int((message.sent_at - LOG_BEFORE).timestamp() * 1000)
+        command = f"aws logs filter-log-events --log-group-name {group} --start-time {since}"
+        lines.append(f"  {'log':<7}  {command}")
     return [printable(message.id), *lines]
 
 
@@ -109,10 +116,20 @@ def as_json(dead_letter: DeadLetter, sink: FailureSink) -> dict[str, Any]:
         "redrive_count": dead_letter.redrive_count,
         "previous_errors": list(dead_letter.previous_errors),
         "redrive": describe_plan(dead_letter, sink),
+        "log_group": log_group(dead_letter, sink),
         "group_id": dead_letter.message.group_id,
         "body": dead_letter.message.body,
         "attributes": dict(dead_letter.message.attributes),
     }
+
+
+def log_group(dead_letter: DeadLetter, sink: FailureSink) -> str:
+    """Return the name of the log group of the function that failed; empty if it is unknown."""
+    ends = (end for route in sink.routes for end in (route.target, route.source) if end is not None)
+    logs = {end: end.log_group for end in ends if end.log_group}
+    failed = [group for end, group in logs.items() if end.matches_arn(dead_letter.failed_at)]
+    found = failed or list(logs.values())
+    return found[0] if len(found) == 1 else ""
 
 
 def times(number: int) -> str:

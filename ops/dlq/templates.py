@@ -23,6 +23,8 @@ class Resource:
     physical: str
     """Its physical id: a name, an ARN or a URL."""
     properties: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
+    log_group: str = field(default="", compare=False)
+    """The name of a function's log group."""
     deletion_policy: str = field(default="Delete", compare=False)
     """What becomes of it when its stack is deleted."""
 
@@ -94,11 +96,14 @@ class Templates:
 
     def _resource(self, stack: str, id: str) -> Resource:
         declared = self._stacks[stack].template["Resources"][id]
+        ids, properties = self._stacks[stack].ids, declared.get("Properties", {})
+        logging = properties.get("LoggingConfig", {}) if declared["Type"] == FUNCTION else {}
         return Resource(
             stack=stack,
             id=id,
             kind=declared["Type"],
-            physical=self._stacks[stack].ids.get(id, ""),
-            properties=declared.get("Properties", {}),
+            physical=ids.get(id, ""),
+            properties=properties,
+            log_group=ids.get(logging.get("LogGroup", {}).get("Ref", ""), ""),
             deletion_policy=declared.get("DeletionPolicy", "Delete"),
         )

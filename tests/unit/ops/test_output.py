@@ -89,6 +89,18 @@ def test_show(golden: SnapshotAssertion, name: str):
     assert dlq_show.as_text(records(at), at, hidden=2, now=NOW) + "\n" == golden
 
 
+def test_dead_letter_of_one_of_several_functions_names_the_log_of_that_one():
+    at = sink("storefront/ProjectionDeadLetters")
+    logs = {dlq_show.log_group(record, at) for record in records(at)}
+
+    assert {name.rpartition("-")[2].partition("Logs")[0] for name in logs} == {
+        "UpdateTimelines",
+        "UpdateCustomerOrders",
+        "UpdateSales",
+        "",
+    }
+
+
 def test_show_json(golden: SnapshotAssertion):
     at = sink("purchasing/LowStockDeadLetters")
 
