@@ -27,9 +27,10 @@ TIMEOUT = 2
 RETRY = RetryPolicy(max_attempts=5, base_delay=0.04)
 """Waits at most 0.6 s altogether."""
 _CONFLICT = "40001"
-# The server has ended the connection: it shuts down, restarts or moves, or the session was idle.
+# The server has ended the connection, or takes none: it shuts down, starts or moves, or the session
+# was idle.
 # https://www.postgresql.org/docs/16/errcodes-appendix.html
-_CONNECTION_ENDED = ("57P01", "57P02", "57P05", "25P03")
+_CONNECTION_ENDED = ("57P01", "57P02", "57P03", "57P05", "25P03")
 _CONNECTION_ERRORS = "08"
 # The server accepts no more connections for now.
 _TOO_BUSY = "53"

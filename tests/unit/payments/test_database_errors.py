@@ -30,7 +30,7 @@ def database(code: str) -> Database:
     return Database(connect, retry=replace(RETRY, sleep=lambda _: None))
 
 
-@pytest.mark.parametrize("code", ["40001", "53300", "53400", "57P01", "08006"])
+@pytest.mark.parametrize("code", ["40001", "53300", "53400", "57P01", "57P03", "08006"])
 def test_busy_database_is_unavailable(code: str):
     with pytest.raises(DatabaseUnavailableError):
         database(code).run("SELECT 1")
