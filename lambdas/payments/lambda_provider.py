@@ -6,6 +6,7 @@ A real provider is reached over HTTPS; its adapter would implement the same port
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.contracts.values import Money
 from lambdas.payments.domain import Charged, ChargeResult, Declined, Voided
@@ -36,7 +37,7 @@ class LambdaProvider:
         self._lambda = lambda_client or client("lambda", _SINGLE_ATTEMPT)
 
     def charge(self, key: str, customer_id: str, amount: Money) -> ChargeResult:
-        """Charge a card through the simulator; raise ProviderError if its response is not valid.
+        """Charge a card through the simulator; raise ProviderError if it has no valid response.
 
         Neither the ledger nor an event takes every character: those of an explanation are escaped.
         """
@@ -58,7 +59,7 @@ class LambdaProvider:
                 raise _not_understood(response)
 
     def refund(self, key: str) -> None:
-        """Refund through the simulator; raise ProviderError if its response is not valid."""
+        """Refund through the simulator; raise ProviderError if it has no valid response."""
         response = self._invoke(operation="refund", key=key)
         match response:
             case {"state": "REFUNDED" | "VOIDED" | "DECLINED"}:
@@ -69,6 +70,8 @@ class LambdaProvider:
     def _invoke(self, **request: object) -> Any:
         try:
             return call_function(self._lambda, self._function, request)
+        except (BotoCoreError, ClientError) as no_answer:
+            raise ProviderError(f"{type(no_answer).__name__}: {no_answer}") from no_answer
         except FunctionFailedError as failure:
             raise ProviderError(f"the provider failed: {failure}") from failure
 

@@ -1,11 +1,12 @@
 """boto3 clients for functions: short time-outs, a few quick retries, one shared session."""
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 
 # A call that hangs must fail while the function still has time to log it: the shortest function
@@ -34,7 +35,25 @@ def client(service: str, config: Config = CONFIG) -> Any:
 
 def make_client(service: str, config: Config) -> Any:
     """Return a new client; see ``client``."""
-    return _session().create_client(service, config=config)
+    made = _session().create_client(service, config=config)
+    made.meta.events.register("after-call", partial(_name_server_error, made.exceptions))
+    return made
+
+
+class ServiceUnavailableError(ClientError):
+    """AWS answered with a 5xx for which botocore has no class. A saga knows errors by their names.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+    """
+
+
+def _name_server_error(
+    exceptions: Any, *, http_response: Any, parsed: Any, model: Any, **_: Any
+) -> None:
+    """Raise ServiceUnavailableError for such a response, in place of botocore's ClientError."""
+    code = parsed.get("Error", {}).get("Code")
+    if http_response.status_code >= 500 and exceptions.from_code(code) is ClientError:
+        raise ServiceUnavailableError(parsed, model.name)
 
 
 class _ModelLoader(Loader):

@@ -14,11 +14,13 @@ CONDITION_FAILED = "ConditionalCheckFailed"
 TRANSIENT_CODES = {
     "TransactionConflict",
     "TransactionConflictException",
+    "TransactionInProgressException",
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
 }
-"""Errors that pass: conflicts with other transactions on the same items, and throttling inside a
-transaction, which boto3 does not retry. A cancelled transaction has codes of its own.
+"""Errors that pass: conflicts with other transactions on the same items, an earlier attempt that is
+not done yet, and throttling inside a transaction, which boto3 does not retry. A cancelled
+transaction has codes of its own.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
 

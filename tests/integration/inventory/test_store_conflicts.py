@@ -85,10 +85,13 @@ class TestRetries:
         assert inventory.reserve("o1", {"A": 3}).state == "RESERVED"
         assert pauses == [0.025, 0.025]
 
+    @pytest.mark.parametrize(
+        "code", ["TransactionConflictException", "TransactionInProgressException"]
+    )
     def test_put_that_conflicts_with_a_transaction_is_retried(
-        self, inventory: Inventory, dynamodb: Any
+        self, inventory: Inventory, dynamodb: Any, code: str
     ):
-        answer: Any = {"Error": {"Code": "TransactionConflictException", "Message": "ongoing"}}
+        answer: Any = {"Error": {"Code": code, "Message": "ongoing"}}
         inventory.use(
             failing(dynamodb, ClientError(answer, "PutItem")), replace(RETRY, sleep=lambda _: None)
         )

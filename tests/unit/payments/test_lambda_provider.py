@@ -1,8 +1,11 @@
 """The adapter to the card provider's function."""
 
+import boto3
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from lambdas.contracts.bounds import TextBounds
+from lambdas.contracts.transient import TRANSIENT_ERRORS
 from lambdas.contracts.values import Money
 from lambdas.payments.domain import Charged, Declined, Voided
 from lambdas.payments.lambda_provider import LambdaProvider
@@ -72,3 +75,23 @@ def test_refund_whose_response_does_not_rule_out_held_money_is_an_error(response
 def test_failure_of_the_function_is_an_error(call):
     with pytest.raises(ProviderError, match="boom"):
         call(OneFunction({"errorMessage": "boom", "state": "CHARGED"}, FunctionError="Unhandled"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        boto3.client("lambda", "eu-west-1").exceptions.TooManyRequestsException(
+            {"Error": {"Code": "TooManyRequestsException"}}, "Invoke"
+        ),
+        ReadTimeoutError(endpoint_url="lambda"),
+    ],
+    ids=["throttled", "no answer"],
+)
+@pytest.mark.parametrize(
+    "call", [charge, lambda c: LambdaProvider("simulator", lambda_client=c).refund("o-1")]
+)
+def test_busy_function_is_an_error_that_sagas_defer(call, error):
+    """By any other name, a refund that meets it would be dead-lettered."""
+    with pytest.raises(ProviderError):
+        call(OneFunction(error))
+    assert ProviderError.__name__ in TRANSIENT_ERRORS

@@ -5,7 +5,10 @@ from typing import Any
 
 import botocore.session
 import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
+from lambdas.contracts.transient import TRANSIENT_ERRORS
 from lambdas.runtime import aws
 from tests.support.clients import forget_clients
 from tests.support.handlers import ACCOUNT
@@ -74,3 +77,27 @@ def test_session_reads_the_reduced_endpoint_data(account: pytest.MonkeyPatch):
     data = aws._session().get_component("data_loader").load_data("endpoints")
 
     assert {service for each in data["partitions"] for service in each["services"]} == {"s3"}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "name"),
+    [
+        (503, "ServiceUnavailable", "ServiceUnavailableError"),
+        (500, "", "ServiceUnavailableError"),
+        (500, "InternalServerError", "InternalServerError"),
+        (400, "AccessDeniedException", "ClientError"),
+    ],
+)
+def test_server_error_has_a_name_by_which_sagas_defer(
+    account: pytest.MonkeyPatch, status: int, code: str, name: str
+):
+    """botocore calls each error that it does not know ClientError, so an outage like a denial."""
+    dynamodb = aws.make_client("dynamodb", aws.CONFIG)
+    with Stubber(dynamodb) as answers:
+        answers.add_client_error("list_tables", code, "", status)
+        with pytest.raises(ClientError) as raised:
+            dynamodb.list_tables()
+
+    assert type(raised.value).__name__ == name
+    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    assert (name in TRANSIENT_ERRORS) == (status >= 500)
