@@ -41,7 +41,7 @@ def test_architecture_page_lists_every_rule():
 
 def test_order_costs_at_most_a_twentieth_more_than_at_the_last_release():
     """If it has to, change the number here, and say why in ``docs/performance.md``."""
-    last_release = 0.238
+    last_release = 0.263
 
     without_mails = sum(item.cost for item in order_costs() if item.price is not EMAIL)
 
