@@ -1,7 +1,8 @@
-"""Which characters a text from a client may contain: visible ones and plain spaces."""
+"""Which characters a text may contain: visible ones and plain spaces."""
 
 from unicodedata import name as character_name
 
+MAX_REASON = 1_000
 IGNORABLE = tuple(
     chr(code)
     for first, last in (
@@ -46,6 +47,19 @@ def sku_problem(sku: str) -> str | None:
     if any(part in ("", ".", "..") for part in sku.split("/")):
         return "must have more than dots before, between and after its slashes"
     return text_problem(sku)
+
+
+def printable(reason: str) -> str:
+    """Return a reason with special characters escaped, cut to ``MAX_REASON`` characters.
+
+    A reason may quote bad data, and SQS refuses control characters in attributes.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+    """
+    shown = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in reason[:MAX_REASON]
+    )
+    return shown if len(shown) <= MAX_REASON else f"{shown[: MAX_REASON - 1]}…"
 
 
 def _named(character: str) -> str:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas.contracts.text import printable
 from lambdas.contracts.values import Money
 from lambdas.payments.domain import Charged, ChargeResult, Declined, Voided
 from lambdas.payments.provider import ProviderError
 from lambdas.runtime.aws import CONFIG, client
-from lambdas.runtime.dead_letters import printable
 from lambdas.runtime.function_calls import FunctionFailedError, call_function
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from lambdas.contracts.text import printable
 from lambdas.runtime.aws import client
 from lambdas.runtime.settings import setting
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 
 Record = Mapping[str, Any]
-MAX_REASON = 1_000
 MAX_ATTRIBUTES = 10
 MAX_MESSAGE_BYTES = 1_048_576
 """The limits of an SQS message: how many attributes it has, and how large it is with these.
@@ -91,19 +91,6 @@ def _place_of(whole: Mapping[str, Any]) -> dict[str, Any]:
 def make_dead_letter_queue() -> DeadLetterQueue:
     """Make a function's dead-letter queue from its setting DEAD_LETTER_QUEUE_URL."""
     return DeadLetterQueue(setting("DEAD_LETTER_QUEUE_URL"), sqs=client("sqs"))
-
-
-def printable(reason: str) -> str:
-    """Return a reason with special characters escaped, cut to ``MAX_REASON`` characters.
-
-    A reason may quote bad data, and SQS refuses control characters in attributes.
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-    """
-    shown = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in reason[:MAX_REASON]
-    )
-    return shown if len(shown) <= MAX_REASON else f"{shown[: MAX_REASON - 1]}…"
 
 
 def with_reason(attributes: Mapping[str, Any], reason: str, *, body: str) -> dict[str, Any]:

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from lambdas.contracts.inventory import STOCK_EVENTS, StockChanged
 from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
 from lambdas.contracts.parsing import parse_event, parse_event_if_known
+from lambdas.contracts.text import MAX_REASON, printable
 from lambdas.runtime.consumer import BatchConsumer, StreamConsumer
 from lambdas.runtime.dead_letters import (
     MAX_ATTRIBUTES,
     MAX_MESSAGE_BYTES,
-    MAX_REASON,
     DeadLetterQueue,
-    printable,
     with_reason,
 )
 from tests.contracts.catalog import EVENTS, detail_of, read, sample_of
