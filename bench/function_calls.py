@@ -21,7 +21,7 @@ from demo.deployment import deploy_app
 from demo.errors import DemoError
 from demo.mailbox import Mailbox
 from demo.offers import put_prices_on_offer
-from demo.workers import running_workers
+from demo.workers import running_every_group
 from emulator.cloud import Cloud, running
 from lambdas.contracts.orders import OrderState
 from lambdas.runtime.dynamodb import from_item
@@ -44,7 +44,7 @@ def main() -> int:
     with running() as cloud:
         outputs = deploy_app(cloud, progress=lambda _: None)
         place, groups = _prepare_shop(cloud, outputs), _log_groups(cloud)
-        with running_workers(cloud, outputs):
+        with running_every_group(cloud):
             place("first")
             _await_idle(cloud, outputs, groups, 1)
             before = _count_calls(cloud, groups)

@@ -41,7 +41,7 @@ class Disturbances:
         """``pause`` is the longest time between two disturbances of a kind, in seconds."""
         self.counts: Counter[str] = Counter()
         self._cloud, self._seed, self._pause = cloud, seed, pause
-        self._environment = worker_environment(cloud, outputs)
+        self._environment = worker_environment(cloud, outputs["WarehouseGroup"])
         self._stop = threading.Event()
         templates = Deployed(session=RootSession(cloud), environment="dev").templates()
         self._denials = Denials(cache(cloud.client), templates)

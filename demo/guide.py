@@ -108,7 +108,7 @@ See the mails that were sent; none has left this machine:
   curl -s --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL/_ministack/ses/messages" \\
     -H "x-orders-key: $AWS_ACCESS_KEY_ID"
 
-After an edit (a new code of the warehouse's workers replaces them some seconds later):
+After an edit (workers whose code changed are replaced some seconds later):
 
   npx cdk deploy --all --require-approval never {" ".join(CONTEXT_OPTIONS)}
 

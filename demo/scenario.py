@@ -29,7 +29,7 @@ from demo.screen import RED, Screen
 from demo.tutorial_event import is_logged_whole, logged_event, publish_tutorial_event
 from demo.verification import CHECKS, verify
 from demo.view_rebuild import RebuiltView, rebuild_views
-from demo.workers import running_workers, serve_until_interrupted
+from demo.workers import running_every_group, serve_until_interrupted
 from emulator.cloud import Cloud, running
 from ops.faults import FAULTS_WHILE_DISPATCHING
 
@@ -101,7 +101,7 @@ def run_export(
         with screen.phase("disputing payments") as note:
             disputed.open_disputes(note)
         with screen.phase("picking, dispatching") as note:
-            stack.enter_context(running_workers(cloud, outputs))
+            stack.enter_context(running_every_group(cloud))
             leaving = count(database, "orders WHERE state = 'CONFIRMED'")
             with faults.active(FAULTS_WHILE_DISPATCHING) if faults and leaving else nullcontext():
                 disputed.lift_holds(note, progress=partial(phases.count_events, run))
@@ -136,7 +136,7 @@ def _use_until_interrupted(run: Run, screen: Screen) -> None:
         explained = partial(
             explain, run, screen, customer=customer, line=(sku, int(price)), console=console
         )
-        serve_until_interrupted(run.cloud, run.outputs, screen.say, ready=explained)
+        serve_until_interrupted(run.cloud, screen.say, ready=explained)
 
 
 def _rebuild_views(run: Run, screen: Screen) -> list[RebuiltView]:

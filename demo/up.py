@@ -58,7 +58,7 @@ def up(orders: Path | None, *, port: int | None) -> int:
         explained = partial(
             explain, run, screen, customer=CUSTOMERS[0], line=first_line(database), console=console
         )
-        serve_until_interrupted(cloud, run.outputs, screen.say, ready=explained)
+        serve_until_interrupted(cloud, screen.say, ready=explained)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The warehouse's workers. Each is a process in place of an instance of the warehouse's group."""
+"""Workers. Each is a process in place of an instance of an Auto Scaling group."""
 
 import json
 import socket
@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.error import URLError
 
 from emulator.cloud import Cloud, CloudError
@@ -42,19 +43,23 @@ class Worker:
 
 
 @contextmanager
-def running_workers(
-    cloud: Cloud,
-    outputs: Mapping[str, str],
-    *,
-    workers: int = 2,
-    settings: Mapping[str, str] = {},
-) -> Iterator[list[Worker]]:
-    """Run this many workers for as long as the context lasts; they drain when it ends.
+def running_every_group(cloud: Cloud) -> Iterator[None]:
+    """Run workers of every group that is deployed, for as long as the context lasts."""
+    with ExitStack() as stack:
+        for group in _groups(cloud):
+            stack.enter_context(running_workers(cloud, group))
+        yield
 
-    `outputs` are the outputs of the deployed stacks; `settings` replace those of the launch
-    template.
+
+@contextmanager
+def running_workers(
+    cloud: Cloud, group: str, *, workers: int = 2, settings: Mapping[str, str] = {}
+) -> Iterator[list[Worker]]:
+    """Run this many workers of a group for as long as the context lasts; they drain when it ends.
+
+    `settings` replace those of the launch template.
     """
-    environment = {**worker_environment(cloud, outputs), **settings}
+    environment = {**worker_environment(cloud, group), **settings}
     with ExitStack() as stack:
         started = [start_worker(stack, cloud, environment, number) for number in range(workers)]
         for worker in started:
@@ -69,39 +74,45 @@ def running_workers(
 
 def serve_until_interrupted(
     cloud: Cloud,
-    outputs: Mapping[str, str],
     say: Callable[[str], object],
     *,
     ready: Callable[[], object],
     pause: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Run workers until a signal ends it, and replace them when an update changes their template.
+    """Run every group until a signal ends it; replace workers when an update changes a template.
 
     `ready` is called once the first ones run. Those that do not start are reported with `say`; the
     next update replaces them too.
     """
-    template = launch_template(cloud, outputs["WarehouseGroup"])
+    templates = _launch_templates(cloud)
     with ExitStack() as workers:
-        workers.enter_context(running_workers(cloud, outputs))
+        workers.enter_context(running_every_group(cloud))
         ready()
         while True:
             pause(SECONDS_BETWEEN_LOOKS)
-            if (now := launch_template(cloud, outputs["WarehouseGroup"])) == template:
+            if (now := _launch_templates(cloud)) == templates:
                 continue
-            template = now
+            templates = now
             workers.close()
             try:
-                workers.enter_context(running_workers(cloud, outputs))
-                say("The warehouse's workers were replaced: they run the deployed code.")
+                workers.enter_context(running_every_group(cloud))
+                say("The workers were replaced: they run the deployed code.")
             except CloudError as error:
                 say(str(error))
 
 
-def worker_environment(cloud: Cloud, outputs: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment variables of a worker on an instance of the warehouse."""
-    given = instance_environment(
-        cloud, outputs["WarehouseGroup"], environment_file=ENVIRONMENT_FILE
-    )
+def _groups(cloud: Cloud) -> list[str]:
+    found = cloud.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    return [group["AutoScalingGroupName"] for group in found]
+
+
+def _launch_templates(cloud: Cloud) -> dict[str, Any]:
+    return {group: launch_template(cloud, group) for group in _groups(cloud)}
+
+
+def worker_environment(cloud: Cloud, group: str) -> dict[str, str]:
+    """Return the environment variables of a worker on an instance of the group."""
+    given = instance_environment(cloud, group, environment_file=ENVIRONMENT_FILE)
     # A longer wait saves requests on AWS; here it would only delay the end.
     return {**given, "WAIT_SECONDS": "1"}
 

@@ -16,7 +16,7 @@ from stacks.constructs.grants import grant, grant_publish
 from stacks.constructs.queue import WorkQueue
 from stacks.constructs.table import ServiceTable
 from stacks.constructs.topic_queue import TopicQueue
-from stacks.constructs.worker_events import route_worker_events
+from stacks.constructs.worker_events import log_instance_states, notify_of_scaling
 from stacks.constructs.worker_group import LEASE_SECONDS, WorkerGroup
 from stacks.environments import Environment
 from stacks.inventory import InventoryStack
@@ -88,7 +88,8 @@ class WarehouseStack(Stack):
             target=partial(targets.SqsQueue, picking_queue),
             alarms=alarms,
         )
-        instance_log = route_worker_events(self, env=env, group_name=workers.name, alarms=alarms)
+        instance_log = log_instance_states(self, env=env, alarms=alarms)
+        notify_of_scaling(self, group_name=workers.name, alarms=alarms)
 
         # Grants
         for table in (stock, pickings):

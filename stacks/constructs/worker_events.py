@@ -1,4 +1,4 @@
-"""AWS's own events about a worker group: instance states go to a log, launches to operators."""
+"""AWS's own events about workers: instance states go to a log, a group's launches to operators."""
 
 from functools import partial
 
@@ -20,13 +20,11 @@ SCALING_EVENTS = (
 )
 
 
-def route_worker_events(
-    scope: Construct, *, env: Environment, group_name: str, alarms: sns.ITopic
-) -> logs.LogGroup:
-    """Declare the rules and the log group; return the log group.
+def log_instance_states(scope: Construct, *, env: Environment, alarms: sns.ITopic) -> logs.LogGroup:
+    """Declare the rule and the log group; return the log group.
 
-    An event of EC2 has only an instance id, so the log has the state changes of all instances.
-    Events of Auto Scaling name their group: only those of ``group_name`` reach ``alarms``.
+    An event of EC2 has only an instance id, so the log has the state changes of all instances, and
+    one stack of an environment declares it.
     """
     instance_log = logs.LogGroup(
         scope,
@@ -44,6 +42,11 @@ def route_worker_events(
         target=partial(LogGroupTarget, instance_log),
         alarms=alarms,
     )
+    return instance_log
+
+
+def notify_of_scaling(scope: Construct, *, group_name: str, alarms: sns.ITopic) -> None:
+    """Declare the rule that sends the group's launches and terminations to ``alarms``."""
     AwsEventRule(
         scope,
         "NotifyOfWorkerScaling",
@@ -53,4 +56,3 @@ def route_worker_events(
         target=partial(targets.SnsTopic, topic=alarms, authorize_using_role=True),
         alarms=alarms,
     )
-    return instance_log

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from demo.deployment import deploy_app
-from demo.workers import running_workers
+from demo.workers import running_every_group
 from emulator.cloud import Cloud, running
 from tests.support.cli import run_ops_in_process
 from tests.support.deliveries import eventually
@@ -38,7 +38,7 @@ class Platform:
 def platform() -> Iterator[Platform]:
     with running() as cloud:
         outputs = deploy_app(cloud, progress=lambda _: None)
-        with running_workers(cloud, outputs):
+        with running_every_group(cloud):
             yield Platform(cloud, outputs)
 
 

@@ -111,7 +111,9 @@ def test_all_failed_work_is_dead_lettered_and_ends_correctly(platform: Platform)
             "the disputed order stays",
             lambda: platform.row("ShipmentsTable", order_id=late).get("held"),
         )
-        with running_workers(platform.cloud, platform.outputs, workers=1, settings=SHORT):
+        with running_workers(
+            platform.cloud, platform.outputs["WarehouseGroup"], workers=1, settings=SHORT
+        ):
             operator.until(
                 "it is picked all the same",
                 lambda: platform.row("ShipmentsTable", order_id=late).get("picked"),

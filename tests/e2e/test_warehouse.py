@@ -95,20 +95,25 @@ def platform() -> Iterator[Platform]:
             api=api_client.ApiClient(
                 outputs["ApiUrl"], customers, http=api_client.http(cloud), sleep=lambda _: None
             ),
-            settings=worker_environment(cloud, outputs),
+            settings=worker_environment(cloud, outputs["WarehouseGroup"]),
         )
 
 
 def test_orders_are_picked_and_leave_once_though_workers_die(platform: Platform):
     with (
-        running_workers(platform.cloud, platform.outputs, settings=SHORT) as (first, second),
+        running_workers(platform.cloud, platform.outputs["WarehouseGroup"], settings=SHORT) as (
+            first,
+            second,
+        ),
         ThreadPoolExecutor(8) as pool,
     ):
         placing = [pool.submit(platform.place, number) for number in range(NUMBER)]
         wait_until("nothing is picked", lambda: len(platform.rows("PickingsTable")) >= 3)
         first.instance.process.kill()
         orders = [placed.result() for placed in placing]
-        with running_workers(platform.cloud, platform.outputs, workers=1, settings=SHORT):
+        with running_workers(
+            platform.cloud, platform.outputs["WarehouseGroup"], workers=1, settings=SHORT
+        ):
             assert second.instance.stop() == 0
             wait_until(
                 "not all orders are dispatched",
@@ -161,7 +166,9 @@ def published(platform: Platform, detail_type: str, orders: list[str]) -> dict[s
 
 
 def test_stopped_worker_leaves_no_message_in_flight(platform: Platform):
-    with running_workers(platform.cloud, platform.outputs, workers=1) as (worker,):
+    with running_workers(platform.cloud, platform.outputs["WarehouseGroup"], workers=1) as (
+        worker,
+    ):
         orders = [platform.place(100 + number) for number in range(5)]
         wait_until(
             "nothing is picked", lambda: platform.states("OrdersTable", orders)["DISPATCHED"]
@@ -194,7 +201,9 @@ def test_poison_stands_alone_with_its_reason(platform: Platform):
         MessageGroupId="unwritable",
         MessageDeduplicationId="unwritable",
     )
-    with running_workers(platform.cloud, platform.outputs, workers=1, settings=SHORT):
+    with running_workers(
+        platform.cloud, platform.outputs["WarehouseGroup"], workers=1, settings=SHORT
+    ):
         order = platform.place(200)
         wait_until("poison blocks", lambda: platform.states("OrdersTable", [order])["DISPATCHED"])
 
@@ -244,7 +253,9 @@ def test_worker_has_the_rights_of_its_instance_only(platform: Platform):
 
 
 def test_worker_ends_with_its_parent(platform: Platform):
-    with running_workers(platform.cloud, platform.outputs, workers=1) as (worker,):
+    with running_workers(platform.cloud, platform.outputs["WarehouseGroup"], workers=1) as (
+        worker,
+    ):
         assert worker.instance.process.stdin is not None
         worker.instance.process.stdin.close()
 

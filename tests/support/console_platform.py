@@ -50,7 +50,7 @@ def running_platform() -> Iterator[Platform]:
         )
         receive_stock(cloud, outputs)
         poison(cloud)
-        with running_workers(cloud, outputs, workers=1):
+        with running_workers(cloud, outputs["WarehouseGroup"], workers=1):
             dispatched = place(cloud, outputs, api, "ada", 6, "France")
             rejected = place(cloud, outputs, api, "grace", 2, "Unspecified")
             for units in (1, 3, 4, 12):

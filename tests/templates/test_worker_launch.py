@@ -19,7 +19,7 @@ STUB = '#!/bin/bash\necho "${0##*/} $*" >> {calls}\n[[ $1 != --region ]] || exit
 
 
 def worker_group(environment: str) -> Resource:
-    return next(platform(environment).all(GROUP))
+    return platform(environment).one(GROUP, "Warehouse")
 
 
 @everywhere
@@ -107,7 +107,8 @@ def test_instances_without_a_ready_worker_raise_an_alarm(environment: str):
     (alarm,) = (
         alarm.properties
         for alarm in platform(environment).all(ALARM)
-        if "instances do not work" in alarm.properties["AlarmDescription"]
+        if alarm.stack == group.stack
+        and "instances do not work" in alarm.properties["AlarmDescription"]
     )
 
     result, *metrics = sorted(alarm["Metrics"], key=lambda metric: "MetricStat" in metric)

@@ -36,9 +36,7 @@ class TestInstanceEvents:
         assert name == "/aws/events/instances" + ("-prod" if environment == "prod" else "")
 
     def test_events_of_other_groups_are_ignored(self, environment: str):
-        pattern = (
-            platform(environment).one(RULE, "NotifyOfWorkerScaling").properties["EventPattern"]
-        )
+        pattern = platform(environment).one(RULE, "Warehouse/NotifyOf").properties["EventPattern"]
 
         assert pattern["source"] == ["aws.autoscaling"]
         assert pattern["detail"] == {
@@ -70,7 +68,7 @@ class TestHost:
 @everywhere
 class TestAssets:
     def fetched(self, environment: str) -> list[Path]:
-        group = next(platform(environment).all(GROUP))
+        group = platform(environment).one(GROUP, "Warehouse")
         parts = data(launched_by(platform(environment), group))["UserData"]["Fn::Base64"]
         text = "".join(part for part in parts["Fn::Join"][1] if isinstance(part, str))
         hashes = re.findall(r"/([0-9a-f]{64})\.zip", text)
@@ -113,6 +111,6 @@ class TestAssets:
         assert sum(path.stat().st_size for path in packages.rglob("*")) < 10_000_000
 
     def test_worker_settings_match_the_stack(self, environment: str):
-        group = next(platform(environment).all(GROUP))
+        group = platform(environment).one(GROUP, "Warehouse")
 
         assert settings(launched_by(platform(environment), group))["PROGRAM"] == "workers.warehouse"

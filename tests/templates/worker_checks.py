@@ -279,7 +279,7 @@ def scaling_events_reach_operations(platform: Platform) -> Iterator[str]:
         for outcome in ("Launch", "Terminate"):
             for how in ("Successful", "Unsuccessful"):
                 if f"EC2 Instance {outcome} {how}" not in event_types:
-                    yield f"{group}: no rule reports {outcome} {how}"
+                    yield f"{group}: no rule reports {outcome} {how} (notify_of_scaling)"
 
 
 def _is(platform: Platform, rule: Resource, target: Any, kind: str) -> bool:

@@ -18,7 +18,7 @@ def serve(
     now = ""
 
     @contextmanager
-    def running_workers(*_: object) -> Iterator[None]:
+    def running_every_group(*_: object) -> Iterator[None]:
         launched = now
         if launched == broken:
             raise CloudError("A worker did not start")
@@ -28,7 +28,7 @@ def serve(
         finally:
             happened.append(f"{launched} drains")
 
-    def launch_template(*_: object) -> str:
+    def launch_templates(*_: object) -> str:
         return now
 
     def pause(seconds: float) -> None:
@@ -37,14 +37,13 @@ def serve(
             raise KeyboardInterrupt
         now = left.pop(0)
 
-    monkeypatch.setattr(workers, "running_workers", running_workers)
-    monkeypatch.setattr(workers, "launch_template", launch_template)
+    monkeypatch.setattr(workers, "running_every_group", running_every_group)
+    monkeypatch.setattr(workers, "_launch_templates", launch_templates)
     now, *left = templates
     cloud: Any = None
     with pytest.raises(KeyboardInterrupt):
         workers.serve_until_interrupted(
             cloud,
-            {"WarehouseGroup": "group"},
             happened.append,
             ready=lambda: happened.append("ready"),
             pause=pause,
