@@ -111,7 +111,7 @@ class TestSubscriptions:
     @pytest.mark.parametrize(
         ("subscriber", "events"),
         [
-            ("LowStock", {StockBelowMinimum, StockSoldOut}),
+            ("Purchasing/LowStock", {StockBelowMinimum, StockSoldOut}),
             ("AvailabilitySubscriber", set(STOCK_EVENTS)),
             ("StockChanges", set(STOCK_EVENTS)),
         ],

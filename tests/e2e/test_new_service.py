@@ -16,7 +16,7 @@ import pytest
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-NAME, EVENT = "loyalty", "OrderDispatched"
+NAME, EVENT = "trial", "OrderDispatched"
 ORDER = json.dumps(
     {
         "currency": "GBP",
@@ -82,13 +82,13 @@ def settings(copy: Path) -> Iterator[dict[str, str]]:
 
 def test_new_service_records_the_event_of_an_order(settings: dict[str, str]):
     order = json.loads(api(settings, "/orders", "-H", "Idempotency-Key: 1", "-d", ORDER))
-    (stack,) = client(settings, "cloudformation").describe_stacks(StackName="Orders-Dev-Loyalty")[
-        "Stacks"
-    ]
+    (stack,) = client(settings, "cloudformation").describe_stacks(
+        StackName=f"Orders-Dev-{NAME.title()}"
+    )["Stacks"]
     (table,) = (
         output["OutputValue"]
         for output in stack["Outputs"]
-        if output["OutputKey"] == "LoyaltyTable"
+        if output["OutputKey"] == f"{NAME.title()}Table"
     )
     key = {"subject": {"S": order["order_id"]}}
     dynamodb = client(settings, "dynamodb")

@@ -72,9 +72,14 @@ class Platform:
                     yield Resource(stack=stack, id=id, declaration=declaration)
 
     def one(self, kind: str, containing: str = "") -> Resource:
-        """The only resource of this type with that text in its logical id."""
-        (found,) = (resource for resource in self.all(kind) if containing in resource.id)
-        return found
+        """The only resource of this type with that text in its stack's name, ``/`` and its id."""
+        found = [resource for resource in self.all(kind) if containing in str(resource)]
+        if len(found) != 1:
+            raise LookupError(
+                f"{kind} with {containing!r} in its name: {', '.join(map(str, found)) or 'none'};"
+                " this test means one: name it more exactly, such as 'Purchasing/LowStockQueue'"
+            )
+        return found[0]
 
     def referred(self, stack: str, value: Json) -> Resource | None:
         """What a ``Ref``, ``GetAtt`` or output of another stack stands for."""

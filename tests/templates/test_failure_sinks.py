@@ -17,6 +17,7 @@ PLACES = [
     pytest.param(sink, id=f"{name}-{sink.name}") for name in ENVIRONMENTS for sink in sinks(name)
 ]
 FAILED_WORK = {"DeadLetterConfig", "RedrivePolicy", "OnFailure", "DEAD_LETTER_QUEUE_URL"}
+UPDATE = "sinks are read from the snapshots: pytest tests/templates --snapshot-update"
 
 
 def queues(environment: str) -> set[str]:
@@ -34,7 +35,7 @@ def test_every_failure_sink_is_found(environment: str):
     found = {each.name for each in sinks(environment)}
 
     assert found - queues(environment) == {"storefront/ProjectionDeadLetters"}
-    assert queues(environment) - found == set()
+    assert queues(environment) - found == set(), UPDATE
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -45,7 +46,7 @@ def test_every_failure_target_in_a_template_is_a_sink(environment: str):
         known = {each.resource.id for each in sinks(environment) if each.resource.stack == stack}
         named = {id for words, id in references(resources) if words & FAILED_WORK}
         kinds = {id: resources[id]["Type"] for id in named}
-        assert {id for id in named if kinds[id] in (QUEUE, BUCKET)} <= known, stack
+        assert {id for id in named if kinds[id] in (QUEUE, BUCKET)} <= known, UPDATE
 
 
 def references(value: object, *words: str) -> Iterator[tuple[set[str], str]]:

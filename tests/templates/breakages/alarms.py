@@ -37,8 +37,8 @@ def break_saga_alarm(**changed: Any) -> Breakage:
 
 
 def raise_age_threshold(broken: Platform) -> Resource:
-    broken.one(kinds.ALARM, "LowStockBehind").properties["Threshold"] = 86_400
-    return broken.one(kinds.QUEUE, "LowStockQueue")
+    broken.one(kinds.ALARM, "Purchasing/LowStockBehind").properties["Threshold"] = 86_400
+    return broken.one(kinds.QUEUE, "Purchasing/LowStockQueue")
 
 
 def silence_watch(broken: Platform) -> Resource:
@@ -49,12 +49,14 @@ def silence_watch(broken: Platform) -> Resource:
 BREAKAGES: list[Case] = [
     (
         alarms.alarm_description_is_unique,
-        change(kinds.ALARM, "LowStockBehind", AlarmDescription="Queue is not empty"),
+        change(kinds.ALARM, "Purchasing/LowStockBehind", AlarmDescription="Queue is not empty"),
     ),
     (
         alarms.alarm_description_is_unique,
         change(
-            kinds.ALARM, "LowStockBehind", AlarmDescription="orders/Sagas: dead letters waiting"
+            kinds.ALARM,
+            "Purchasing/LowStockBehind",
+            AlarmDescription="orders/Sagas: dead letters waiting",
         ),
     ),
     (alarms.alarm_description_is_unique, repeat_alarm_description),

@@ -14,10 +14,10 @@ Case = tuple[Check, Breakage]
 
 
 def change(kind: str, containing: str = "", /, *gone: str, **changed: Any) -> Breakage:
-    """Change and remove properties of the first resource of that type and id."""
+    """Change and remove properties of the first resource of that type and name."""
 
     def break_it(broken: Platform) -> Resource:
-        resource = next(r for r in broken.all(kind) if containing in r.id)
+        resource = next(r for r in broken.all(kind) if containing in str(r))
         resource.properties.update(changed)
         for name in gone:
             resource.properties.pop(name)

@@ -11,7 +11,7 @@ from tests.templates.synthesis import Platform, Resource
 
 def publish_as_another(broken: Platform) -> Resource:
     """Let purchasing publish to inventory's topic."""
-    topic = broken.one(kinds.SUBSCRIPTION, "LowStock").properties["TopicArn"]
+    topic = broken.one(kinds.SUBSCRIPTION, "Purchasing/LowStock").properties["TopicArn"]
     return grant("RaisePurchaseOrders", Action="sns:Publish", Resource=topic)(broken)
 
 
@@ -20,7 +20,7 @@ def break_subscription_queue(queue: str, **changed: Any) -> Breakage:
 
     def break_it(broken: Platform) -> Resource:
         change(kinds.QUEUE, queue, **changed)(broken)
-        return broken.one(kinds.SUBSCRIPTION, "LowStock")
+        return broken.one(kinds.SUBSCRIPTION, "Purchasing/LowStock")
 
     return break_it
 
@@ -29,7 +29,7 @@ def remove_sns_permission(policy: str) -> Breakage:
     def break_it(broken: Platform) -> Resource:
         document = broken.one(kinds.QUEUE_POLICY, policy).properties["PolicyDocument"]
         document["Statement"] = [s for s in document["Statement"] if s["Effect"] == "Deny"]
-        return broken.one(kinds.SUBSCRIPTION, "LowStock")
+        return broken.one(kinds.SUBSCRIPTION, "Purchasing/LowStock")
 
     return break_it
 
@@ -46,14 +46,14 @@ def break_source(edit: Callable[[Any], object]) -> Breakage:
     """Change the queue that purchasing reads."""
 
     def break_it(broken: Platform) -> Resource:
-        edit(broken.one(kinds.QUEUE, "LowStockQueue").properties)
+        edit(broken.one(kinds.QUEUE, "Purchasing/LowStockQueue").properties)
         return broken.one(kinds.MAPPING, "RaisePurchaseOrders")
 
     return break_it
 
 
 def use_another_dead_letter_queue(broken: Platform) -> Resource:
-    undelivered = broken.one(kinds.QUEUE, "LowStockUndelivered")
+    undelivered = broken.one(kinds.QUEUE, "Purchasing/LowStockUndelivered")
     function = broken.one(kinds.FUNCTION, "RaisePurchaseOrders")
     function.properties["Environment"]["Variables"]["DEAD_LETTER_QUEUE_URL"] = {
         "Ref": undelivered.id
@@ -73,13 +73,17 @@ BREAKAGES: list[Case] = [
     ),
     *(
         (queues.fifo_is_high_throughput, change(kinds.QUEUE, queue, name))
-        for queue in ("LowStockQueue", "LowStockDeadLetters", "LowStockUndelivered")
+        for queue in (
+            "Purchasing/LowStockQueue",
+            "Purchasing/LowStockDeadLetters",
+            "Purchasing/LowStockUndelivered",
+        )
         for name in ("DeduplicationScope", "FifoThroughputLimit")
     ),
     *(
         (
             queues.subscription_has_filter_and_dead_letter_queue,
-            change(kinds.SUBSCRIPTION, "LowStock", name),
+            change(kinds.SUBSCRIPTION, "Purchasing/LowStock", name),
         )
         for name in ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
     ),
@@ -88,7 +92,7 @@ BREAKAGES: list[Case] = [
             queues.subscription_has_filter_and_dead_letter_queue,
             break_subscription_queue(queue, **changed),
         )
-        for queue in ("LowStockQueue", "LowStockUndelivered")
+        for queue in ("Purchasing/LowStockQueue", "Purchasing/LowStockUndelivered")
         for changed in (
             {"FifoQueue": False},
             {"KmsMasterKeyId": "alias/ours"},
@@ -97,7 +101,7 @@ BREAKAGES: list[Case] = [
     ),
     *(
         (queues.subscription_has_filter_and_dead_letter_queue, remove_sns_permission(policy))
-        for policy in ("LowStockQueuePolicy", "LowStockUndeliveredPolicy")
+        for policy in ("Purchasing/LowStockQueuePolicy", "Purchasing/LowStockUndeliveredPolicy")
     ),
     (queues.subscription_has_filter_and_dead_letter_queue, forbid_sns_to_invoke),
     *(

@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[3]
         ("../x", "OrderDispatched", "it must be such as"),
         ("runtime", "OrderDispatched", "it must be such as"),
         ("shipping", "OrderDispatched", "there is such a service already"),
-        ("loyalty", "OrderEaten", "EVENT=OrderEaten: there is none. Known: ChargeUnresolved, "),
-        ("loyalty", "StockChanged", "it is on an SNS FIFO topic"),
+        ("brand_new", "OrderEaten", "EVENT=OrderEaten: there is none. Known: ChargeUnresolved, "),
+        ("brand_new", "StockChanged", "it is on an SNS FIFO topic"),
     ],
 )
 def test_service_that_cannot_be_is_refused_with_the_reason(name: str, event: str, said: str):
@@ -28,7 +28,7 @@ def test_service_that_cannot_be_is_refused_with_the_reason(name: str, event: str
 
 @pytest.mark.parametrize("event", ["OrderDispatched", "OffersChanged", "CustomerNotified"])
 def test_every_placeholder_of_a_file_is_filled(event: str):
-    files = new_files(names(ROOT, "gift_cards", event))
+    files = new_files(names(ROOT, "brand_new", event))
 
     assert [path for path, text in files.items() if "$" in text] == []
     for path, text in files.items():
@@ -37,14 +37,14 @@ def test_every_placeholder_of_a_file_is_filled(event: str):
 
 
 def test_shared_files_get_a_line_each_and_lose_none():
-    named = names(ROOT, "gift_cards", "OrderDispatched")
+    named = names(ROOT, "brand_new", "OrderDispatched")
 
     for path, text in changed_files(ROOT, named).items():
         before = (ROOT / path).read_text().splitlines()
         added = [line for line in text.splitlines() if line not in before]
         assert [line for line in text.splitlines() if line not in added] == before
         assert added, path
-        assert all("gift" in line.lower() or "RecordOrderDispatched" in line for line in added)
+        assert all("brand" in line.lower() or "RecordOrderDispatched" in line for line in added)
 
 
 def test_row_goes_to_the_end_of_its_table():
