@@ -46,7 +46,10 @@ def check_dead_letters(preflight: Preflight) -> Iterator[Finding]:
         return
     verdict = stop if preflight.keeps_data else note
     number, names = sum(waiting.values()), ", ".join(sorted(waiting))
-    yield verdict(f"{number} dead letters wait in {names}: redrive them first (python -m ops dlq list --non-empty)")
+    yield verdict(
+        f"{number} dead letters wait in {names}:"
+        " redrive them first (python -m ops dlq list --non-empty)"
+    )
 
 
 def check_costs(preflight: Preflight) -> Iterator[Finding]:
