@@ -7,6 +7,7 @@ of ended orders are dropped with the next write of the row, if it has many or is
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +36,22 @@ RETRY = RetryPolicy(max_attempts=8, base_delay=0.02)
 """Waits at most 2.6 s altogether, a fraction of the function's time-out."""
 TIDY_FROM = 4
 """A row with so many entries is tidied: it stays below 1 KB, one write unit, for most customers."""
+READ_AGAIN_AFTER = timedelta(seconds=5)
+"""For how long a refused customer's further orders are judged by the orders that were read then."""
+MAX_REMEMBERED = 100
+"""How many refused customers a process remembers."""
 KEPT = timedelta(days=400)
 """How long after a customer's last order DynamoDB deletes the row."""
 MAX_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """The open orders that an order was refused for, by the version of their customer's row."""
+
+    version: int
+    at: datetime
+    entries: Mapping[str, OpenOrder]
 
 
 class CustomerOrders:
@@ -51,6 +65,7 @@ class CustomerOrders:
         self._orders = orders
         self._limits = limits
         self._dynamodb = dynamodb
+        self._refused: dict[str, _Refused] = {}
 
     def add(self, order: Order) -> Order:
         """Store a new order; return it, or the stored one if this is a retry.
@@ -62,25 +77,55 @@ class CustomerOrders:
         """
         for _ in RETRY.attempts():
             row = self._read(order.customer_id)
-            entries = self._checked(row.get("orders", {}), order)
-            reasons = self._write(order, row, entries | {order.order_id: counted(order)})
+            entries, still_open = self._checked(row, order)
+            entries |= {order.order_id: counted(order)}
+            reasons = self._write(order, row, entries, still_open=still_open)
             if not reasons:
                 return order
             if reasons[0]["Code"] == CONDITION_FAILED:
                 return same_request(from_item(reasons[0]["Item"]), order)
         raise TooManyOpenOrdersError("other orders of yours are being placed: try again")
 
-    def _checked(self, stored: Mapping[str, Any], order: Order) -> dict[str, OpenOrder]:
-        """Return the entries of other orders, once the new one has been checked against them."""
+    def _checked(self, row: Mapping[str, Any], order: Order) -> tuple[dict[str, OpenOrder], int]:
+        """Check the new order against the entries of others; return these.
+
+        Also return how many were open when the orders were read last.
+        """
         entries = {
-            id: decode(OpenOrder, entry) for id, entry in stored.items() if id != order.order_id
+            id: decode(OpenOrder, entry)
+            for id, entry in row.get("orders", {}).items()
+            if id != order.order_id
         }
+        still_open = row.get("still_open", 0)
         try:
             check_limits(counted(order), others=entries.values(), limits=self._limits)
         except CustomerLimitError:
+            entries = self._open_at_the_limit(row, order, entries)
+            return entries, len(entries)
+        if len(entries) >= max(TIDY_FROM, 2 * still_open):
             entries = self._open(entries)
-            check_limits(counted(order), others=entries.values(), limits=self._limits)
-        return self._open(entries) if len(entries) >= TIDY_FROM else entries
+            still_open = len(entries)
+        return entries, still_open
+
+    def _open_at_the_limit(
+        self, row: Mapping[str, Any], order: Order, entries: Mapping[str, OpenOrder]
+    ) -> dict[str, OpenOrder]:
+        """Return the entries whose orders have not ended, if they leave room for the new order."""
+        version, at = row.get("version", 0), datetime.fromisoformat(order.placed_at)
+        known = self._refused.get(order.customer_id)
+        if known and known.version == version and at - known.at < READ_AGAIN_AFTER:
+            found = known.entries
+        else:
+            found, known = self._open(entries), None
+        try:
+            check_limits(counted(order), others=found.values(), limits=self._limits)
+        except CustomerLimitError:
+            if known is None:
+                if len(self._refused) >= MAX_REMEMBERED:
+                    self._refused.clear()
+                self._refused[order.customer_id] = _Refused(version, at, found)
+            raise
+        return dict(found)
 
     def _open(self, entries: Mapping[str, OpenOrder]) -> dict[str, OpenOrder]:
         """Return the entries whose orders have not ended."""
@@ -105,7 +150,12 @@ class CustomerOrders:
         return from_item(answer.get("Item", {}))
 
     def _write(
-        self, order: Order, before: Mapping[str, Any], entries: Mapping[str, OpenOrder]
+        self,
+        order: Order,
+        before: Mapping[str, Any],
+        entries: Mapping[str, OpenOrder],
+        *,
+        still_open: int,
     ) -> Sequence[Any]:
         """Write order and entries; return why neither was written, or nothing."""
         version = before.get("version", 0)
@@ -113,6 +163,7 @@ class CustomerOrders:
         row = {
             "customer_id": order.customer_id,
             "orders": {id: encode(entry) for id, entry in entries.items()},
+            "still_open": still_open,
             "version": version + 1,
             "expires_at": int((placed_at + KEPT).timestamp()),
         }
