@@ -1,4 +1,4 @@
-"""Faults that are made on purpose: a permission is denied, until it is permitted again."""
+"""Faults that are made on purpose: a permission is denied, or a company is slow, until put back."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +9,12 @@ from ops.dlq.templates import Templates
 
 SID = "InjectedFault"
 """The id of the statement that denies. It says in a policy where the denial comes from."""
+CARD_PROVIDER = "cardprovider/HandleRequest"
+SLOW_SECONDS = 5
+"""Longer than payments waits for an answer: 4 s (`lambdas/payments/lambda_provider.py`)."""
+_FAULTS = "FAULTS"
+"""The setting of the card provider that `simulators/card_provider/faults.py` describes."""
+SLOW = {"moment": "after", "fails": False, "delay_ms": 1_000 * SLOW_SECONDS, "attempts": 1_000_000}
 Policy = Mapping[str, Any]
 
 
@@ -132,3 +138,37 @@ def _is_of_role(fault: InjectedFault) -> bool:
 
 def _is_denial(statement: Policy) -> bool:
     return statement.get("Sid") == SID
+
+
+class SlowCardProvider:
+    """Lets the card provider's simulator do what it is asked, and answer too late."""
+
+    def __init__(self, client: Callable[[str], Any], templates: Templates) -> None:
+        self._lambda = client("lambda")
+        (self._function,) = (
+            each.physical for each in templates.resources() if each.name == CARD_PROVIDER
+        )
+
+    def is_active(self) -> bool:
+        """Return whether it is slow now."""
+        return _FAULTS in self._settings()
+
+    def slow_down(self) -> None:
+        """Let every answer come after ``SLOW_SECONDS``."""
+        slow = json.dumps({"charge": SLOW, "refund": SLOW})
+        self._set({**self._settings(), _FAULTS: slow})
+
+    def put_back(self) -> None:
+        """Let it answer at once again, even if another process made it slow."""
+        self._set({name: value for name, value in self._settings().items() if name != _FAULTS})
+
+    def _settings(self) -> Mapping[str, str]:
+        found = self._lambda.get_function_configuration(FunctionName=self._function)
+        return dict(found["Environment"]["Variables"])
+
+    def _set(self, settings: Mapping[str, str]) -> None:
+        # Later requests get the new settings. A call in progress ends as it began.
+        # https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+        self._lambda.update_function_configuration(
+            FunctionName=self._function, Environment={"Variables": dict(settings)}
+        )

@@ -9,6 +9,7 @@ from typing import Any
 from lambdas.runtime.dynamodb import from_item
 from ops.deployed import Deployed, OperationError
 from ops.dlq.templates import FUNCTION, QUEUE
+from ops.faults import CARD_PROVIDER
 from ops.smoke.api import Api, Send, Users, bearer, open_request
 
 TOKEN_SECONDS = 50 * 60
@@ -17,7 +18,7 @@ MAX_ORDERS = 25
 """How many orders are placed at a time."""
 MAX_ROWS = 200
 """How many products are looked at for one that is on offer and in stock."""
-CARD_PROVIDER, BAD_QUEUE = "cardprovider/HandleRequest", "purchasing/LowStockQueue"
+BAD_QUEUE = "purchasing/LowStockQueue"
 MORE_THAN_ANY_SHELF = 100_000_000
 KINDS: Mapping[str, str] = {
     "well": "go well",

@@ -11,7 +11,14 @@ from starlette.routing import Route
 from ops.console.guard import form_of
 from ops.console.page import Console, console_of, page
 from ops.deployed import OperationError
-from ops.faults import FAULTS_WHILE_DISPATCHING, FAULTS_WHILE_PLACING, Denials, InjectedFault
+from ops.faults import (
+    FAULTS_WHILE_DISPATCHING,
+    FAULTS_WHILE_PLACING,
+    SLOW_SECONDS,
+    Denials,
+    InjectedFault,
+    SlowCardProvider,
+)
 from ops.play import BAD_QUEUE, KINDS, MAX_ORDERS, Player
 
 FAULTS: Sequence[InjectedFault] = (*FAULTS_WHILE_PLACING, *FAULTS_WHILE_DISPATCHING)
@@ -45,6 +52,18 @@ def permit(request: Request) -> Response:
     return RedirectResponse("/play", 303)
 
 
+def slow_down(request: Request) -> Response:
+    """Let the card provider answer too late."""
+    _provider(_local(request)).slow_down()
+    return RedirectResponse("/play", 303)
+
+
+def put_back(request: Request) -> Response:
+    """Let the card provider answer at once again."""
+    _provider(_local(request)).put_back()
+    return RedirectResponse("/play", 303)
+
+
 def send_bad_message(request: Request) -> Response:
     """Send a message that its consumer cannot parse."""
     _local(request)
@@ -63,6 +82,8 @@ def _page(request: Request, console: Console, *, placed: Sequence[str]) -> Respo
         "product": _player(request).product(),
         "placed": placed,
         "faults": [(number, each, denials.is_active(each)) for number, each in enumerate(FAULTS)],
+        "is_slow": _provider(console).is_active(),
+        "slow_seconds": SLOW_SECONDS,
         "bad_queue": BAD_QUEUE,
         "dead": [(name, counts[name]) for name in dead],
     }
@@ -89,6 +110,10 @@ def _denials(console: Console) -> Denials:
     return Denials(console.deployed.client, console.deployed.templates())
 
 
+def _provider(console: Console) -> SlowCardProvider:
+    return SlowCardProvider(console.deployed.client, console.deployed.templates())
+
+
 def _fault(request: Request) -> InjectedFault:
     number = form_of(request).get("fault", [""])[0]
     if not number.isdecimal() or int(number) >= len(FAULTS):
@@ -101,5 +126,7 @@ ROUTES = [
     Route("/play/orders", place, methods=["POST"]),
     Route("/play/deny", deny, methods=["POST"]),
     Route("/play/permit", permit, methods=["POST"]),
+    Route("/play/slow", slow_down, methods=["POST"]),
+    Route("/play/prompt", put_back, methods=["POST"]),
     Route("/play/message", send_bad_message, methods=["POST"]),
 ]

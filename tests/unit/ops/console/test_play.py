@@ -14,7 +14,7 @@ from ops.smoke.api import Answer
 from tests.support.asgi import Browser
 from tests.unit.ops.account_fakes import answering
 from tests.unit.ops.console.conftest import FakeDeployed
-from tests.unit.ops.test_faults import Policies
+from tests.unit.ops.test_faults import Policies, Provider
 
 OFFER = {"unit_price": 255, "currency": "GBP"}
 
@@ -71,6 +71,7 @@ def pool(deployed: FakeDeployed) -> Pool:
         "UserPoolId": "p",
     }
     deployed.clients |= {"dynamodb": Tables(), "cognito-idp": pool, "iam": Policies()}
+    deployed.clients["lambda"] = Provider()
     queue = Policies()
     measured = deployed.sqs.get_queue_attributes
 
@@ -147,6 +148,15 @@ def test_fault_is_made_and_put_back(browser: Browser, console: Console, api: Api
     assert "Put back" not in browser.get("/play").text
 
 
+def test_card_provider_is_made_slow_and_put_back(browser: Browser, console: Console, api: Api):
+    form = [("csrf", console.secrets.csrf)]
+
+    assert browser.post("/play/slow", form).status == 303
+    assert "Put back: slow card provider" in browser.get("/play").text
+    assert browser.post("/play/prompt", form).status == 303
+    assert "Break: slow card provider" in browser.get("/play").text
+
+
 def test_unknown_fault_is_refused(browser: Browser, console: Console, api: Api):
     assert (
         browser.post("/play/deny", [("csrf", console.secrets.csrf), ("fault", "9")]).status == 409
@@ -165,7 +175,9 @@ def test_bad_message_is_sent_once_each_time(
     assert len({each["MessageDeduplicationId"] for each in sent}) == 2
 
 
-@pytest.mark.parametrize("path", ["/play", "/play/orders", "/play/deny", "/play/message"])
+@pytest.mark.parametrize(
+    "path", ["/play", "/play/orders", "/play/deny", "/play/slow", "/play/message"]
+)
 def test_account_is_not_played_with(console: Console, pool: Pool, path: str):
     remote = replace(console, is_local=False)
     browser = Browser(create_app(remote, port=8800))
