@@ -144,7 +144,7 @@ docs: setup ## write the generated pages of docs/ again
 	python -m bench.pictures
 	python -m bench.shard_simulation --draw
 
-PICTURES := map journey dead-letter views play
+PICTURES := map journey dead-letter views rebuild costs play
 pictures: setup ## the console's pictures in docs/images, taken by its test in a browser
 	pytest tests/e2e/test_console.py
 	mkdir -p docs/images

@@ -18,7 +18,7 @@ from aws_cdk import App
 
 from app import compose
 from bench.page_tables import DOCS, show
-from bench.prices import (
+from ops.prices import (
     ADDRESS_HOUR,
     ALARM_MONTH,
     API_REQUEST,

@@ -18,7 +18,8 @@ from aws_cdk import App
 
 from bench.costs import CALL_SECONDS, LOG_KB_PER_CALL, MEMORY_GB, STATES_PER_SAGA
 from bench.page_tables import DOCS, show
-from bench.prices import (
+from bench.reference_stacks import LEAN, TUTORIAL, ReferenceStack
+from ops.prices import (
     API_REQUEST,
     BUS_EVENT,
     DPU,
@@ -35,7 +36,6 @@ from bench.prices import (
     TRACE,
     WRITE_UNIT,
 )
-from bench.reference_stacks import LEAN, TUTORIAL, ReferenceStack
 
 TUTORIAL_LOG_KB = 3
 """Lambda's lines of start, end and report, and the event printed whole."""

@@ -13,7 +13,7 @@ from bench.bar_chart import render_bars
 from bench.costs import CostItem, idle_costs, order_costs, synthesize
 from bench.figures import FOLDER, read_figures
 from bench.order_path import order_paths
-from bench.prices import EMAIL
+from ops.prices import EMAIL
 from stacks.environments import ENVIRONMENTS, Environment
 
 SHOWN = 8

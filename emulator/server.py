@@ -27,6 +27,7 @@ from emulator.gateway import App, gated
 from emulator.parent_process import watch_parent
 from emulator.patches import root_user
 from emulator.patches._permission_record import record_in
+from emulator.usage import counted
 
 
 def main() -> None:
@@ -51,7 +52,8 @@ def main() -> None:
     opened = socket.socket(fileno=listener)
 
     def gate(app: App) -> App:
-        return gated(faulty(app, key=access_key), port=opened.getsockname()[1], key=access_key)
+        guarded = counted(faulty(app, key=access_key))
+        return gated(guarded, port=opened.getsockname()[1], key=access_key)
 
     config = ministack_server.config(gate, ssl_certfile=certificate, ssl_keyfile=key)
     _Server(config).run([opened])

@@ -39,10 +39,12 @@ from emulator.patches import (
     subscriptions,
     throughput,
     topic_deduplication,
+    usage,
     user_pools,
 )
 
 ALL = (
+    usage,
     async_invocations,
     batch_actions,
     cfn_archive,

@@ -1,8 +1,10 @@
-"""A record of every permission that is used."""
+"""A record of every permission that is used, and a count of its uses."""
 
 import json
 import threading
 from pathlib import Path
+
+from emulator.usage import count
 
 _recorded: set[tuple[str, str, str, str]] = set()
 _writing = threading.Lock()
@@ -18,6 +20,9 @@ def record_in(file: Path) -> None:
 
 def record(principal: str, action: str, resource: str, source: str = "") -> None:
     """Record that a principal used a permission; `source` is the ARN for which a service acted."""
+    # By bucket: each object has its own ARN.
+    on = resource.partition("/")[0] if action.startswith("s3:") else resource
+    count(action, by=principal, on=on, source=source)
     used = (principal, action, resource, source)
     if used in _recorded or _record_file is None:
         return

@@ -1,9 +1,9 @@
-"""Show the platform in a browser: the map, orders, dead letters, views, alarms.
+"""Show the platform in a browser: the map, orders, dead letters, views, alarms, costs.
 
 The printed address has a key, which is valid for this run only. Nobody else can use the console:
 it listens on this machine only. It acts with your own rights. Against an account it only reads;
-with --write, it also redrives, repairs and purges, each after a dry run. A local cloud needs no
---write.
+with --write, it also redrives, repairs, purges and rebuilds, each after a dry run. A local cloud
+needs no --write.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -24,7 +24,9 @@ def arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--open", action="store_true", help="open it in the browser")
     parser.add_argument(
-        "--write", action="store_true", help="allow redrives, repairs and purges in an account"
+        "--write",
+        action="store_true",
+        help="allow redrives, repairs, purges and rebuilds in an account",
     )
 
 
@@ -34,8 +36,10 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     try:
         from ops.console.live_counts import SECONDS_LOCAL, SECONDS_REMOTE, LiveCounts
         from ops.console.page import Console
+        from ops.console.rebuilds import Rebuilds
         from ops.console.remembered import RememberedDeployed
         from ops.console.serve import serve
+        from ops.console.uses import passed, read_uses
     except ModuleNotFoundError as error:
         raise OperationError(f"the console needs {error.name}: run make setup") from error
     remembered = RememberedDeployed(session=deployed.session, environment=deployed.environment)
@@ -45,7 +49,12 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
         deployed=remembered,
         may_write=arguments.write or is_local,
         is_local=is_local,
-        counts=LiveCounts(remembered, SECONDS_LOCAL if is_local else SECONDS_REMOTE),
+        counts=LiveCounts(
+            remembered,
+            SECONDS_LOCAL if is_local else SECONDS_REMOTE,
+            passed=(lambda: passed(read_uses(remembered), remembered)) if is_local else dict,
+        ),
+        rebuilds=Rebuilds(remembered.environment, ended=remembered.forget),
     )
     serve(console, port=arguments.port, open_browser=arguments.open)
     return DONE

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from ops.console import alarms, dead_letters, map, orders, play, views
+from ops.console import alarms, costs, dead_letters, map, orders, play, rebuild_pages, views
 from ops.console.guard import Guard
 from ops.console.page import Console, page
 from ops.deployed import OperationError
@@ -28,7 +28,9 @@ def create_app(console: Console, *, port: int) -> Starlette:
             *orders.ROUTES,
             *map.ROUTES,
             *views.ROUTES,
+            *rebuild_pages.ROUTES,
             *alarms.ROUTES,
+            *costs.ROUTES,
             *play.ROUTES,
             Mount("/static", StaticFiles(directory=STATIC)),
         ],

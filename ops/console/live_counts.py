@@ -26,7 +26,8 @@ SECONDS_LOCAL, SECONDS_REMOTE = 2.0, 15.0
 EXPRESS = "StateMachineTypeNotSupported"
 """The error with which Step Functions says that it keeps no list of a machine's executions."""
 Counts = Mapping[str, int]
-"""By key: ``orders.dead`` and ``orders.flying`` of a service, and a thing's or sink's name."""
+"""By key: ``orders.dead`` and ``orders.flying`` of a service, a thing's or sink's name, and lines:
+``line:orders>bus``."""
 
 
 @dataclass(slots=True)
@@ -35,6 +36,8 @@ class LiveCounts:
 
     deployed: Deployed
     seconds: float
+    passed: Callable[[], Counts] = dict
+    """Returns how much has passed along each line of the map, where that is known."""
     clock: Callable[[], float] = time.monotonic
     _taken_at: float = float("-inf")
     _counts: Counts = field(default_factory=dict)
@@ -44,7 +47,7 @@ class LiveCounts:
         """Return counts that are at most ``seconds`` old."""
         with self._lock:
             if self.clock() - self._taken_at >= self.seconds:
-                self._counts = count(self.deployed)
+                self._counts = {**count(self.deployed), **self.passed()}
                 self._taken_at = self.clock()
             return self._counts
 
@@ -91,15 +94,15 @@ def _running(deployed: Deployed, machine: str) -> int | None:
 
 
 async def events(
-    counts: Callable[[], Awaitable[Counts]], pause: Callable[[], Awaitable[None]]
+    values: Callable[[], Awaitable[Mapping[str, object]]], pause: Callable[[], Awaitable[None]]
 ) -> AsyncIterator[str]:
-    """Yield server-sent events: all counts at first, then those that changed.
+    """Yield server-sent events: all values at first, then those that changed.
 
     https://html.spec.whatwg.org/multipage/server-sent-events.html
     """
-    known: Counts = {}
+    known: Mapping[str, object] = {}
     while True:
-        current = await counts()
+        current = await values()
         changed = {name: n for name, n in current.items() if known.get(name) != n}
         known = current
         yield f"data: {json.dumps(changed)}\n\n" if changed else ": nothing changed\n\n"

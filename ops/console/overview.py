@@ -17,6 +17,9 @@ ENTRANCE = "POST /orders"
 WAY = ("OrderPlaced", "OrderConfirmed", "OrderPicked", "ShipmentDispatched", "OrderDispatched")
 """The events of an order without a failure, in this order."""
 
+Line = tuple[str, str, str, str]
+"""The SVG path of a line, its style, its text, and its name, such as ``orders>bus``."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
@@ -51,13 +54,12 @@ class Overview:
     height: int
     cards: Sequence[Card]
     bars: Sequence[Bar]
-    lines: Sequence[tuple[str, str, str]]
-    """The SVG path of each line, its style, and its text."""
+    lines: Sequence[Line]
 
 
 def overview(wiring: Wiring) -> Overview:
     """Return the map of all services."""
-    bus = _main_bus(wiring)
+    bus = main_bus(wiring)
     backbone = owner(bus)
     calls = _calls(wiring, {backbone})
     rules = _rules(wiring, bus)
@@ -104,7 +106,7 @@ def below_places(names: Sequence[str]) -> dict[str, tuple[int, int]]:
     return {name: (i, 1) for i, name in enumerate(names)}
 
 
-def _main_bus(wiring: Wiring) -> Resource:
+def main_bus(wiring: Wiring) -> Resource:
     """Return the bus that has the most rules."""
     buses = [each for each in wiring.things if each.kind == BUS]
     return max(buses, key=lambda bus: sum(w.source == bus for w in wiring.wires))
@@ -183,16 +185,21 @@ def _parts(wiring: Wiring, service: str) -> str:
     return f"{number} {word}s" if number > 1 else f"1 {word}" if kind == FUNCTION else word
 
 
-def _entrance(wiring: Wiring, cards: Mapping[str, Card]) -> tuple[str, str, str]:
+def _entrance(wiring: Wiring, cards: Mapping[str, Card]) -> Line:
     """Return the line by which requests come in."""
     first = next(w for w in wiring.wires if w.how == ENTRANCE)
     start, end = cards[owner(first.source)], cards[owner(first.target)]
     y = start.y + HEIGHT // 2
-    return f"M{start.x + WIDTH} {y} H{end.x - 5}", "out", ENTRANCE
+    return (
+        f"M{start.x + WIDTH} {y} H{end.x - 5}",
+        "out",
+        ENTRANCE,
+        (f"{start.service}>{end.service}"),
+    )
 
 
-def _bus_lines(cards: Iterable[Card], bus: Bar, readers: set[str]) -> list[tuple[str, str, str]]:
-    lines: list[tuple[str, str, str]] = []
+def _bus_lines(cards: Iterable[Card], bus: Bar, readers: set[str]) -> list[Line]:
+    lines: list[Line] = []
     for card in cards:
         is_above = card.y < bus.y
         edge = card.y + HEIGHT if is_above else card.y
@@ -202,21 +209,20 @@ def _bus_lines(cards: Iterable[Card], bus: Bar, readers: set[str]) -> list[tuple
         out, back = middle - 12, middle + 12
         gap = -5 if is_above else 5
         if card.publishes:
-            lines.append((f"M{out} {edge} V{rail + gap}", "out", f"{card.service} publishes"))
+            path = f"M{out} {edge} V{rail + gap}"
+            lines.append((path, "out", f"{card.service} publishes", f"{card.service}>bus"))
         if card.rules:
             text = f"{card.rules} rule{'s' if card.rules > 1 else ''} of {card.service}"
-            lines.append((f"M{back} {rail} V{edge - gap}", "back", text))
+            lines.append((f"M{back} {rail} V{edge - gap}", "back", text, f"bus>{card.service}"))
     return lines
 
 
-def _call_lines(
-    cards: Mapping[str, Card], calls: Mapping[tuple[str, str], str]
-) -> list[tuple[str, str, str]]:
-    lines: list[tuple[str, str, str]] = []
+def _call_lines(cards: Mapping[str, Card], calls: Mapping[tuple[str, str], str]) -> list[Line]:
+    lines: list[Line] = []
     for (a, b), how in calls.items():
         if a not in cards or b not in cards:
             continue
-        start, end = cards[a], cards[b]
+        start, end, name = cards[a], cards[b], f"{a}>{b}"
         x1, x2 = start.x + WIDTH // 2 + 36, end.x + WIDTH // 2 - 36
         if start.y == end.y:
             up = start.y == TOP
@@ -224,26 +230,25 @@ def _call_lines(
             far = abs(end.x - start.x) // (WIDTH + GAP)
             bow = edge + (-1 if up else 1) * (18 + 9 * min(far, 4))
             tip = edge + (-5 if up else 5)
-            lines.append((f"M{x1} {edge} C{x1} {bow} {x2} {bow} {x2} {tip}", "call", how))
+            lines.append((f"M{x1} {edge} C{x1} {bow} {x2} {bow} {x2} {tip}", "call", how, name))
         else:
             y1, y2 = (start.y + HEIGHT, end.y - 5) if start.y < end.y else (
                 start.y, end.y + HEIGHT + 5
             )  # fmt: skip
             half = (y1 + y2) // 2
-            lines.append((f"M{x1} {y1} C{x1} {half} {x2} {half} {x2} {y2}", "call", how))
+            lines.append((f"M{x1} {y1} C{x1} {half} {x2} {half} {x2} {y2}", "call", how, name))
     return lines
 
 
-def _stream(
-    stream: Resource, readers: Sequence[Card], bus: Bar
-) -> tuple[Bar, list[tuple[str, str, str]]]:
+def _stream(stream: Resource, readers: Sequence[Card], bus: Bar) -> tuple[Bar, list[Line]]:
     """Return the stream's bar above its consumers, and its lines."""
     left = min((card.x for card in readers), default=bus.x) + 52
     right = max((card.x + WIDTH for card in readers), default=bus.x + WIDTH) + GAP - 4
     bar = Bar(thing=stream, x=left, y=bus.y + BAR + 30, width=right - left)
     inside = left + 56
-    lines = [(f"M{inside} {bus.y + BAR} V{bar.y - 5}", "back", "rules put events on the stream")]
+    path, text = f"M{inside} {bus.y + BAR} V{bar.y - 5}", "rules put events on the stream"
+    lines = [(path, "back", text, "bus>stream")]
     for card in readers:
-        x = card.x + 108
-        lines.append((f"M{x} {bar.y + BAR} V{card.y - 5}", "back", f"{card.service} reads it"))
+        path, name = f"M{card.x + 108} {bar.y + BAR} V{card.y - 5}", card.service
+        lines.append((path, "back", f"{name} reads it", f"stream>{name}"))
     return bar, lines

@@ -15,9 +15,10 @@ from starlette.responses import HTMLResponse
 from ops.commands.dlq_show import times
 from ops.console.guard import Secrets
 from ops.console.live_counts import LiveCounts
+from ops.console.rebuilds import Rebuilds
+from ops.console.remembered import RememberedDeployed
 from ops.console.saga_picture import in_words
 from ops.console.wiring import KINDS
-from ops.deployed import Deployed
 from ops.orders.trace import format_amount
 from ops.output import format_age, one_line, printable
 from stacks.names import service_of
@@ -27,12 +28,13 @@ from stacks.names import service_of
 class Console:
     """The data that every page needs."""
 
-    deployed: Deployed
+    deployed: RememberedDeployed
     may_write: bool
-    """Whether dead letters may be moved and deleted from here."""
+    """Whether dead letters may be moved and deleted, and views rebuilt, from here."""
     is_local: bool
     """Whether it runs against a local cloud."""
     counts: LiveCounts
+    rebuilds: Rebuilds
     secrets: Secrets = field(default_factory=Secrets)
 
     @property
@@ -111,5 +113,7 @@ PAGES.filters |= {
     "times": times,
     "kind": KINDS.__getitem__,
     "service": lambda thing: service_of(thing.stack),
+    "usd": lambda value: f"{value:,.6f}",
+    "count": lambda value: f"{value:,.0f}" if value >= 100 else f"{value:,.4g}",
     "words": lambda name: " ".join(in_words(name)),
 }

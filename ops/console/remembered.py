@@ -47,6 +47,12 @@ class RememberedDeployed(Deployed):
         )
         return found
 
+    def forget(self) -> None:
+        """Read the stacks again when they are asked for: they have changed."""
+        with self._lock:
+            for key in [key for key in self._known if key[0] != "client"]:
+                del self._known[key]
+
     def _remember(self, read: Callable[[], Any], *key: str, ever: bool = False) -> Any:
         # To make clients is not thread-safe, and two threads should not read the same stacks.
         with self._lock:

@@ -40,7 +40,10 @@ def serve(console: Console, *, port: int | None, open_browser: bool) -> None:
         sys.stdout.flush()
         if open_browser:
             webbrowser.open(address)
-        uvicorn.Server(settings).run(sockets=[listener])
+        try:
+            uvicorn.Server(settings).run(sockets=[listener])
+        finally:
+            console.rebuilds.close()
 
 
 def _listen(port: int | None) -> socket.socket:

@@ -1,6 +1,6 @@
 """The page about the order stream and the views that are made from it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from ops.console.readable import Reader
 from ops.console.service_map import owner
 from ops.console.wiring import Wiring
 from ops.deployed import Deployed
-from ops.views.registry import VIEWS, View
+from ops.views.registry import VIEWS
 
 REBUILD = "rebuild-"
 """Begins the name of a rebuild's replay."""
@@ -57,7 +57,7 @@ def show_views(request: Request) -> Response:
         "summary": reader.read(lambda: describe(deployed, stream)) or (),
         "consumers": reader.read(lambda: consumers(deployed, wiring, now)) or (),
         "decisions": reader.read(lambda: decisions(deployed, now)) or (),
-        "views": reader.read(lambda: list(find_views(deployed))) or (),
+        "views": reader.read(lambda: [find_view(deployed, name) for name in VIEWS]) or (),
         "replays": reader.read(lambda: list(find_replays(deployed))) or (),
         "sinks": [
             (sink.name, counts.get(sink.name, 0))
@@ -70,22 +70,16 @@ def show_views(request: Request) -> Response:
     return page(request, "views.html", context)
 
 
-def find_views(deployed: Deployed) -> Iterator[ShownView]:
-    """Yield the views that can be rebuilt."""
-    outputs, parameters = deployed.outputs(STOREFRONT), deployed.parameters(STOREFRONT)
-    dynamodb = deployed.client("dynamodb")
-    for name, view in VIEWS.items():
-        table = outputs[f"{view.name}Table"]
-        yield ShownView(
-            name=name,
-            table=table,
-            slot=parameters[_slot(view)],
-            items=dynamodb.describe_table(TableName=table)["Table"]["ItemCount"],
-        )
-
-
-def _slot(view: View) -> str:
-    return f"{view.name}Slot"
+def find_view(deployed: Deployed, name: str) -> ShownView:
+    """Return a view that can be rebuilt."""
+    view, outputs = VIEWS[name], deployed.outputs(STOREFRONT)
+    table = outputs[f"{view.name}Table"]
+    return ShownView(
+        name=name,
+        table=table,
+        slot=deployed.parameters(STOREFRONT)[f"{view.name}Slot"],
+        items=deployed.client("dynamodb").describe_table(TableName=table)["Table"]["ItemCount"],
+    )
 
 
 def find_replays(deployed: Deployed) -> Sequence[Replay]:

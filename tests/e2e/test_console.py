@@ -4,29 +4,29 @@ Each page is checked for accessibility in light and dark. `build/console` gets p
 pages, which `make pictures` puts into the documentation.
 """
 
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.support.browser import running_browser, take_picture
+from tests.support.browser import running_browser
+from tests.support.console_page import MILLISECONDS, Scheme, entered, look
 from tests.support.console_platform import Platform, await_state, running_platform
 from tests.support.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
-PICTURES = ROOT / "build" / "console"
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PLACE = "purchasing/LowStockDeadLetters"
 UNDELIVERED = "orders/StartFulfilmentRuleUndelivered"
-Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-SCALE = 1.5
-WIDE: ViewportSize = {"width": 1280, "height": 760}
 NARROW: ViewportSize = {"width": 390, "height": 844}
-MILLISECONDS = 15_000
+NOTE_LIGHTS = """() => {
+  window.lit = [];
+  new MutationObserver((changes) => {
+    for (const change of changes) for (const node of change.addedNodes)
+      if (node.matches?.(".light")) window.lit.push(change.previousSibling.dataset.line);
+  }).observe(document.querySelector("svg[data-live-source]"), { childList: true });
+}"""
+"""Note the lines along which a light runs."""
 
 
 @pytest.fixture(scope="module")
@@ -45,36 +45,6 @@ def chromium() -> Iterator[Browser]:
 def page(chromium: Browser, platform: Platform, request: pytest.FixtureRequest) -> Iterator[Page]:
     with entered(chromium, platform, scheme=request.param) as page:
         yield page
-
-
-@contextmanager
-def entered(
-    chromium: Browser, platform: Platform, *, size: ViewportSize = WIDE, scheme: Scheme = "light"
-) -> Iterator[Page]:
-    """Open the printed address, and fail on whatever the browser refuses or cannot load."""
-    errors: list[str] = []
-    with chromium.new_context(
-        viewport=size, color_scheme=scheme, device_scale_factor=SCALE
-    ) as context:
-        context.set_default_timeout(MILLISECONDS)
-        page = context.new_page()
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(platform.address)
-        expect(page.get_by_role("heading", level=1)).to_have_text("Map")
-        yield page
-    assert errors == []
-
-
-def look(page: Page, name: str) -> None:
-    """Check the page's accessibility, and take its picture."""
-    page.wait_for_load_state("load")
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run()")["violations"]
-    shown = [(each["id"], node["html"]) for each in found for node in each["nodes"]]
-    assert shown == [], name
-    is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    take_picture(page, PICTURES / f"{name}{'-dark' if is_dark else ''}.png")
 
 
 def test_map_leads_from_the_services_to_a_function_and_its_code(page: Page):
@@ -128,6 +98,15 @@ def test_alarms_say_which_would_ring_by_what_a_queue_holds(page: Page):
     look(page, "alarms")
 
 
+def test_costs_are_those_of_what_the_run_did(page: Page):
+    page.get_by_role("link", name="Costs").click()
+
+    row = page.get_by_role("row")
+    for what in ("states and retries", "writes of tables", "events", "messages of FIFO queues"):
+        expect(row.filter(has_text=what)).not_to_have_count(0)
+    look(page, "costs")
+
+
 def test_narrow_page_needs_no_scrolling_to_the_side(chromium: Browser, platform: Platform):
     pages = {
         "map": "/map",
@@ -136,7 +115,9 @@ def test_narrow_page_needs_no_scrolling_to_the_side(chromium: Browser, platform:
         "journey": f"/orders/{platform.rejected}",
         "dead-letter": f"/dead-letters/{PLACE}",
         "views": "/views",
+        "rebuild": "/views/timelines",
         "alarms": "/alarms",
+        "costs": "/costs",
         "play": "/play",
     }
     with entered(chromium, platform, size=NARROW) as page:
@@ -156,6 +137,17 @@ def test_page_is_used_by_keyboard_alone(page: Page):
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("heading", level=1)).not_to_have_text("Map")
+
+
+def test_page_that_is_looked_at_again_gets_counts_again(page: Page):
+    look_away = """is => {
+      Object.defineProperty(document, "hidden", { value: is, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(look_away, True)
+
+    with page.expect_request("**/live"):
+        page.evaluate(look_away, False)
 
 
 def test_pages_work_without_scripts(chromium: Browser, platform: Platform):
@@ -195,15 +187,48 @@ def test_dead_letter_is_redriven_after_a_dry_run_and_the_map_shows_it(
         expect(watcher.locator("[data-live='purchasing.dead']")).to_have_text("0")
 
 
+def test_light_runs_along_the_lines_by_which_an_order_passes_but_for_who_wants_no_motion(
+    chromium: Browser, platform: Platform
+):
+    published = "[data-line='line:orders>bus']"
+    with (
+        entered(chromium, platform) as watcher,
+        entered(chromium, platform, motion="reduce") as calm,
+        entered(chromium, platform) as player,
+    ):
+        for page in (watcher, calm):
+            expect(page.locator(published)).to_have_attribute("data-passed", re.compile(r"\d"))
+            page.evaluate(NOTE_LIGHTS)
+        before = calm.locator(published).get_attribute("data-passed")
+        player.get_by_role("link", name="Play").click()
+        place_one(player)
+
+        passed = {
+            "line:httpapi>orders",
+            "line:orders>bus",
+            "line:bus>orders",
+            "line:orders>payments",
+        }
+        wait_until("all lines were lit", lambda: passed <= {*watcher.evaluate("window.lit")})
+        expect(calm.locator(published)).not_to_have_attribute("data-passed", str(before))
+        assert calm.evaluate("window.lit") == []
+
+
+def place_one(page: Page) -> str:
+    """Place an order that goes well on the page to practise; return its id."""
+    page.get_by_label("Orders that").select_option("go well")
+    page.get_by_role("button", name="Place").click()
+    placed = page.get_by_role("list", name="Placed orders").get_by_role("link")
+    expect(placed).to_have_count(1)
+    return placed.inner_text()
+
+
 def test_player_breaks_something_finds_it_and_puts_it_back(chromium: Browser, platform: Platform):
     """No saga can start for an order; a redrive lets it start once it may again."""
     with entered(chromium, platform) as page:
         page.get_by_role("link", name="Play").click()
         page.get_by_role("button", name="Break: saga start denied").click()
-        page.get_by_label("Orders that").select_option("go well")
-        page.get_by_role("button", name="Place").click()
-        expect(page.get_by_role("list", name="Placed orders").get_by_role("link")).to_have_count(1)
-        order = page.get_by_role("list", name="Placed orders").get_by_role("link").inner_text()
+        order = place_one(page)
 
         def is_dead_lettered() -> bool:
             page.goto(f"{platform.base}/play")
@@ -221,3 +246,40 @@ def test_player_breaks_something_finds_it_and_puts_it_back(chromium: Browser, pl
         page.get_by_role("button", name="Redrive the chosen").click()
         page.get_by_role("button", name="Redrive 1 now").click()
         await_state(platform.cloud, platform.outputs, order, "CONFIRMED")
+
+
+def test_saga_tries_again_while_the_card_provider_is_slow_and_charges_when_it_is_put_back(
+    chromium: Browser, platform: Platform
+):
+    with entered(chromium, platform) as page:
+        page.get_by_role("link", name="Play").click()
+        page.get_by_role("button", name="Break: slow card provider").click()
+        order = place_one(page)
+
+        def is_tried_again() -> bool:
+            page.goto(f"{platform.base}/orders/{order}")
+            return page.locator(".box.active", has_text="2 tries").count() > 0
+
+        wait_until("the payment is tried again", is_tried_again)
+        look(page, "journey-slow")
+        page.goto(f"{platform.base}/play")
+        page.get_by_role("button", name="Put back: slow card provider").click()
+        await_state(platform.cloud, platform.outputs, order, "CONFIRMED")
+
+
+def test_view_is_rebuilt_and_switched_to_after_a_dry_run(chromium: Browser, platform: Platform):
+    with entered(chromium, platform) as page:
+        page.get_by_role("link", name="Views").click()
+        page.get_by_role("row", name="availability").get_by_role("link", name="Rebuild…").click()
+        expect(page.get_by_text("It is read from slot 0")).to_be_visible()
+        page.get_by_role("button", name="Rebuild and compare").click()
+        # Without loading the page again: its lines and its end are pushed.
+        expect(page.get_by_role("list", name="Progress")).to_contain_text("read: 1 rows")
+        ended = page.get_by_role("heading", name="Dry run: both are equal")
+        expect(ended).to_be_visible(timeout=MILLISECONDS)
+        look(page, "rebuild")
+
+        page.get_by_role("button", name="Rebuild and switch").click()
+        switched = page.get_by_role("heading", name="Switched")
+        expect(switched).to_be_visible(timeout=4 * MILLISECONDS)
+        expect(page.get_by_text("It is read from slot 1")).to_be_visible()

@@ -9,7 +9,7 @@ from bench.figures import FOLDER
 from bench.order_path import order_paths, render
 from bench.page_tables import updated
 from bench.pictures import pictures
-from bench.prices import EMAIL, FAN_OUT_HOUR
+from ops.prices import EMAIL, FAN_OUT_HOUR
 from stacks.environments import ENVIRONMENTS
 from stacks.names import service_of
 from tests.templates.synthesis import ROOT, platform

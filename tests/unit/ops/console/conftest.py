@@ -11,6 +11,7 @@ from lambdas.runtime.dynamodb import to_item
 from ops.console.app import create_app
 from ops.console.live_counts import LiveCounts
 from ops.console.page import Console
+from ops.console.rebuilds import Rebuilds
 from ops.dlq.decode import RawMessage
 from tests.support.asgi import Browser
 from tests.support.doubles import ClientDouble
@@ -92,11 +93,16 @@ class FakeDeployed:
     """The error with which Step Functions refuses to say so."""
     clients: dict[str, Any] = field(default_factory=dict)
     """Further clients, by service."""
+    forgotten: int = 0
+    """How often what is remembered was forgotten."""
     environment: str = "dev"
     session: Any = field(default_factory=lambda: SimpleNamespace(region_name="eu-west-1"))
 
     def templates(self) -> Any:
         return templates()
+
+    def forget(self) -> None:
+        self.forgotten += 1
 
     def outputs(self, stack: str) -> Any:
         return {"OrdersTable": TABLE}
@@ -129,7 +135,13 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> FakeDeployed:
 def new_console(deployed: Any) -> Console:
     """A console of an own run."""
     counts = LiveCounts(deployed, seconds=2)
-    return Console(deployed=deployed, may_write=True, is_local=True, counts=counts)
+    return Console(
+        deployed=deployed,
+        may_write=True,
+        is_local=True,
+        counts=counts,
+        rebuilds=Rebuilds("dev", ended=deployed.forget, connect=lambda _: deployed),
+    )
 
 
 @pytest.fixture

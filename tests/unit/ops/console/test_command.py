@@ -72,3 +72,7 @@ def test_stacks_are_read_once_a_minute_and_clients_are_made_once(monkeypatch: py
         assert deployed.client("sqs") is deployed.client("sqs")
 
     assert reads == ["Orders", "sqs", "Orders"]
+    deployed.forget()
+    deployed.outputs("Orders")
+    deployed.client("sqs")
+    assert reads == ["Orders", "sqs", "Orders", "Orders"]

@@ -120,7 +120,9 @@ def test_page_of_a_thing_has_its_code_its_properties_and_its_failures(browser: B
     assert "<code>lambdas/orders/mark_dispatched.py</code>" in page.replace("<wbr>", "")
     assert '"Handler": "lambdas.orders.mark_dispatched.handler"' in page
     assert f'href="/dead-letters/{place.name}"' in page
-    assert ">orders/MarkDispatchedOnShipmentDispatchedRule</a>" in page
+    text = re.sub("<[^>]+>", "", page)
+    assert "rule orders/MarkDispatchedOnShipmentDispatchedRule gives to it" in text
+    assert "writes table orders/Orders" in text
 
 
 @pytest.mark.parametrize("path", ["/map/nothing", "/map/orders/nothing", "/map/%3Cb%3E"])
@@ -172,13 +174,19 @@ def test_counts_are_taken_once_for_all_pages_while_they_are_good(
         return {"a": len(taken)}
 
     monkeypatch.setattr("ops.console.live_counts.count", take)
-    counts = LiveCounts(deployed, seconds=2, clock=lambda: now[0])  # type: ignore[arg-type]
+    counts = LiveCounts(
+        deployed,  # type: ignore[arg-type]
+        seconds=2,
+        passed=lambda: {"line:orders>bus": 3},
+        clock=lambda: now[0],
+    )
 
     seen = []
     for now[0] in (0, 1, 1.9, 2, 3):
         seen.append(counts.now()["a"])
 
     assert (seen, taken) == ([1, 1, 1, 2, 2], [0, 2])
+    assert counts.now()["line:orders>bus"] == 3
 
 
 def test_page_gets_all_counts_and_then_those_that_changed():

@@ -1,4 +1,4 @@
-"""AWS's list prices of what the platform uses, for `bench.costs`."""
+"""AWS's list prices of what the platform uses, for `bench.costs` and the console."""
 
 from dataclasses import dataclass
 
