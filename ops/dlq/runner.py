@@ -135,9 +135,10 @@ def redrive_sinks(
     tally, total = redrive.tally, redrive.total
 
     def progress(tally: Tally) -> None:
-        if arguments.yes and not arguments.json:
+        if not arguments.json:
             bar = progress_bar(len(tally.results), total)
-            terminal.say(f"{arguments.verb}: {bar}, {tally.failed} failed")
+            dry = "" if arguments.yes else ", dry run"
+            terminal.say(f"{arguments.verb}{dry}: {bar}, {tally.failed} failed")
 
     is_selected = parse_selection(arguments)
     try:

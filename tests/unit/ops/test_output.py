@@ -189,6 +189,18 @@ def test_summary_has_the_verb_of_the_command(run: Run, noun: str, verb: str, wor
     assert done.startswith(f"0 {word}, ")
 
 
+def test_dry_run_shows_how_far_it_is(run: Run, monkeypatch: pytest.MonkeyPatch):
+    at = sink("shipping/DispatchShipmentDeadLetters")
+    reader = FakeSinkReader([dead_lettered_by(at.routes[0], at, id="m")])
+    monkeypatch.setattr(
+        runner, "reader_for", lambda found, _: reader if found == at else FakeSinkReader([])
+    )
+
+    _, out, _ = run("dlq", "redrive", "--all")
+
+    assert out.startswith("redrive, dry run: [##############################] 1 of 1, 0 failed\n")
+
+
 @pytest.mark.parametrize("code", ["AccessDeniedException", "AuthorizationError"])
 def test_sink_without_permission_is_skipped(run: Run, monkeypatch: pytest.MonkeyPatch, code: str):
     called: list[str] = []
