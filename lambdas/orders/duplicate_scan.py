@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.orders import FULFILLED_STATES, OrderState
 from lambdas.contracts.times import format_time
 from lambdas.orders.checkpoint import Checkpoint, Progress
 from lambdas.orders.dedup_key import PERIOD, period_start, periods
@@ -161,6 +161,8 @@ class DuplicateScan:
             return order, "undecided"
         if earlier is None:
             return order, "kept"
+        if not self._stands(earlier):
+            return order, "undecided"
         after = resolve_duplicate(
             order, repeats=earlier, policy=self._policy, now=format_time(self._now)
         )
@@ -171,6 +173,11 @@ class DuplicateScan:
         ids = {"order_id": order.order_id, "repeats": earlier.order_id}
         log("duplicate_found", outcome=outcome, dry_run=self._dry_run, **ids)
         return after, outcome
+
+    def _stands(self, original: Order) -> bool:
+        """Whether an order is still fulfilled: its customer may have cancelled it since."""
+        found = self._orders.find(original.order_id)
+        return found is not None and found.state in FULFILLED_STATES and not found.duplicate_of
 
 
 def _period_of(order: Order) -> datetime:

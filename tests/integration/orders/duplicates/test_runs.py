@@ -70,6 +70,23 @@ class TestRuns:
         assert did(job) == counts(kept=2)
         assert world.row(later) == gone
 
+    def test_original_that_is_cancelled_during_a_run_takes_no_other_order_with_it(
+        self, job: Job, world: World
+    ):
+        earlier, later = confirmed(world, "1", after(1)), confirmed(world, "2", after(3))
+        reads = 0
+
+        def before(operation: str) -> None:
+            nonlocal reads
+            reads += operation == "get_item"
+            if (operation, reads) == ("get_item", 2):  # The first one read the earlier order.
+                world.keep(cancel(earlier, now=format_time(NOW)))
+
+        job.set(orders=scans.OrderScans(world.table, dynamodb=Spy(world.dynamodb, before)))
+
+        assert did(job) == counts(kept=1, undecided=1)
+        assert world.row(later) == later
+
     def test_unreadable_row_does_not_stop_the_others(self, job: Job, world: World):
         bad, earlier, later = (confirmed(world, str(i), after(i)) for i in (1, 2, 3))
         world.garble(bad)
