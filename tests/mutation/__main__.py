@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.mutation.operators import mutants_of, unchanged
-from tests.mutation.plugin import Mutation
+from tests.mutation.plugin import ENDLESS, Mutation
 from tests.support.modules import modules
 
 SURVIVORS = Path(__file__).with_name("survivors.json")
 TESTS = ("tests/unit", "tests/contracts", "tests/abuse")
 QUIET = ("-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:terminal")
+# It judges templates. Its workers' threads do not live on in the child process of a mutant.
+QUIET += ("--ignore", "tests/abuse/test_wiring.py")
 
 
 def main() -> int:
@@ -44,9 +46,10 @@ def main() -> int:
         reach = f"survived {each.reached} tests" if each.reached else "no test reaches it"
         sys.stdout.write(f"{each.mutant.name} (line {each.mutant.line}): {reach}\n")
     caught = len(run.results) - len(survivors)
+    endless = sum(result.caught_by == ENDLESS for result in run.results)
     sys.stdout.write(
-        f"{len(run.results)} mutants of {len(paths)} modules: {caught} caught, {len(survivors)}"
-        f" survived, {len(unexplained)} of these without a reason\n"
+        f"{len(run.results)} mutants of {len(paths)} modules: {caught} caught ({endless} of them do"
+        f" not end), {len(survivors)} survived, {len(unexplained)} of these without a reason\n"
     )
     return 1 if unexplained or not run.results else 0
 

@@ -23,7 +23,8 @@ from tests.mutation.operators import Mutant
 
 TOOL = 4
 LONGEST = 60
-"""Seconds after which a mutant counts as caught: it does not end."""
+"""Seconds after which a mutant counts as caught."""
+ENDLESS = "it does not end"
 
 
 @dataclass(slots=True)
@@ -112,7 +113,7 @@ class Mutation:
         with os.fdopen(reader, "rb") as answer:
             caught = answer.read().decode()
         _, status = os.waitpid(child, 0)
-        return caught or ("it does not end" if os.WIFSIGNALED(status) else "")
+        return caught or (ENDLESS if os.WIFSIGNALED(status) else "")
 
     def _change(self, place: tuple[str, str], code: CodeType) -> None:
         """Give the functions at this place other code."""
