@@ -1,6 +1,5 @@
 """The page on the local cloud promises nothing without a test: each row names one that is there."""
 
-import ast
 import re
 from pathlib import Path
 
@@ -14,10 +13,9 @@ ROWS = [
     if line.startswith("| ") and "https://" in line
 ]
 TESTS = {
-    node.name
+    name
     for file in (ROOT / "tests").rglob("test_*.py")
-    for node in ast.walk(ast.parse(file.read_text()))
-    if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    for name in re.findall(r"^ *def (test_\w+)", file.read_text(), re.MULTILINE)
 }
 
 

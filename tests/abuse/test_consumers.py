@@ -46,6 +46,7 @@ def test_each_consumer_gets_records_that_can_be_changed(platform: AbusedPlatform
     delivered = {name for name, contents in platform.consumers.delivered.items() if contents}
 
     assert {str(each) for each in platform.consumers.all} == delivered
+    assert delivered == set(consumer_names(*BATCHED, RULE, DESTINATION, SCHEDULE))
 
 
 @pytest.mark.parametrize("name", consumer_names(*BATCHED))

@@ -28,7 +28,7 @@ from tests.support.abuse_platform import (
     AbusedPlatform,
     order_line,
     routes,
-    templates,
+    snapshots,
 )
 from tools.openapi import openapi
 
@@ -115,7 +115,7 @@ def rows_of(customer: str, platform: AbusedPlatform) -> list[str]:
     return sorted(row for row in rows if json.dumps(customer) in row)
 
 
-@pytest.mark.parametrize("route", sorted(routes(templates())))
+@pytest.mark.parametrize("route", sorted(routes(snapshots())))
 def test_request_is_answered_as_documented_or_refused_without_a_trace(
     route: str, platform: AbusedPlatform
 ):

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from lambdas.contracts.warehouse import OrderPicked
@@ -16,6 +17,7 @@ from tests.support.in_process import InProcess
 from tests.support.in_process_consumers import Consumers
 from tests.templates.synthesis import PARTNER, synthesis
 
+SNAPSHOTS = Path(__file__).parents[1] / "templates" / "__snapshots__" / "test_snapshots"
 MALLORY, VICTIM = "mallory", "17850"
 """Who abuses the platform, and whose data must not be seen. The second is the samples' customer."""
 SKU, PRICE = "cup/7", 255
@@ -75,9 +77,18 @@ def routes(templates: Templates) -> dict[str, str]:
 
 def consumer_names(*kinds: str) -> list[str]:
     """The names of the consumers of these kinds."""
-    here = InProcess(templates(), sender="")
+    here = InProcess(snapshots(), sender="")
     with here.installed():
         return sorted({str(each) for each in Consumers(here).all if each.kind in kinds})
+
+
+@cache
+def snapshots() -> Templates:
+    """The templates as they were accepted last, for the names of tests: synthesis takes seconds."""
+    paths = SNAPSHOTS.glob("*Orders-Dev-*.json")
+    return Templates(
+        {re.findall(r"\[(.+)\]", path.name)[0]: json.loads(path.read_text()) for path in paths}
+    )
 
 
 @cache
