@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from botocore.exceptions import ClientError
 
 from lambdas.contracts.envelope import event_id
 from lambdas.contracts.parsing import parse_detail
 from lambdas.contracts.payments import SOURCE, PaymentTaken
 from lambdas.payments.charging import take
+from lambdas.payments.provider import ProviderError
 from lambdas.runtime.settings import SettingMissing
 from tests.support.aws_fakes import FakeEvents
 from tests.support.listeners import listen
@@ -40,7 +40,7 @@ def event() -> dict[str, object]:
 
 def test_unreachable_provider_is_an_error_and_the_charge_stays_pending(function, admin):
     payment = event()
-    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+    with pytest.raises(ProviderError, match="ResourceNotFoundException"):
         function("take_payment").handler(payment, None)
     assert admin.run(
         "SELECT state, amount FROM payments.charges WHERE order_id = :id", id=payment["order_id"]
