@@ -39,8 +39,8 @@ class Alarm:
     since: datetime
     why: str
     condition: str
-    place: str
-    """The name of the failure sink that it watches; empty if it watches something else."""
+    address: str
+    """The page of what it watches: a failure sink, or all of them; empty for anything else."""
     now: int | None
     """The present depth of the queue that it watches, or how many dead-letter queues are not empty;
     None if it watches something else.
@@ -91,10 +91,12 @@ def _alarm(
     service, _, what = described.get("AlarmDescription", "").partition("/")
     queue = _dimension(described.get("Dimensions", ()), "QueueName")
     metric, now = described.get("MetricName"), None
+    address = f"/dead-letters/{sinks[queue]}" if queue in sinks else ""
     if metric == DEPTH and queue in queues:
         now = counts.get(queues[queue])
     elif metric == WATCH and described["ComparisonOperator"] == "GreaterThanThreshold":
         now = sum(counts.get(name, 0) > 0 for name in sinks.values())
+        address = "/dead-letters"
     return Alarm(
         service=service,
         what=what or described["AlarmName"],
@@ -102,7 +104,7 @@ def _alarm(
         since=described["StateUpdatedTimestamp"],
         why=described.get("StateReason", ""),
         condition=_condition(described),
-        place=sinks.get(queue, ""),
+        address=address,
         now=now,
         threshold=described.get("Threshold", 0.0),
     )

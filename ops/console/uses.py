@@ -76,7 +76,7 @@ def passed(uses: Iterable[Use], deployed: Deployed) -> Mapping[str, int]:
                for w in wiring.wires if w.source in streams}  # fmt: skip
 
     def owner(arn: str) -> str:
-        return next((owners[part] for part in reversed(_parts(arn)) if part in owners), "")
+        return next((owners[part] for part in _parts(arn) if part in owners), "")
 
     found: Counter[str] = Counter()
     for use in uses:

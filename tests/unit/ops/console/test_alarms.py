@@ -96,8 +96,9 @@ def test_alarm_of_the_watch_counts_the_dead_letter_queues_that_hold_something(
 
     page = browser.get("/alarms").text
 
-    assert '<strong class="bad">1</strong> of 2 ring' in page
+    assert '<strong class="bad">1</strong> of 2 rings' in page
     assert '<span class="bad">1</span>' in page
+    assert '<a href="/dead-letters">WatchDeadLetters: some</a>' in page
 
 
 def test_quiet_alarms_are_said_to_be_quiet(browser: Browser, alarms: list[Any]):
