@@ -51,7 +51,17 @@ class Deployed:
             OperationError: the configured endpoint is not a URL.
             InvalidRegionError: the Region's name cannot be one.
         """
-        return _with_endpoint(lambda: self.session.client(service, config=CONFIG))
+        try:
+            client = self.session.client(service, config=CONFIG)
+            # botocore checks the configured endpoint, but not its port.
+            urlsplit(client.meta.endpoint_url).port  # noqa: B018
+        except InvalidRegionError:
+            raise
+        except ValueError as error:
+            raise OperationError(
+                f"the endpoint in AWS_ENDPOINT_URL or the profile is not valid: {error}"
+            ) from error
+        return client
 
     def templates(self) -> Templates:
         """Return the templates of this environment's stacks.
@@ -160,17 +170,3 @@ def deployed(environment: str) -> Deployed:
         raise OperationError("no credentials: log in, or name a profile with AWS_PROFILE")
     FirstContact().watch(session)
     return Deployed(session=session, environment=environment)
-
-
-def _with_endpoint(make: Callable[[], Any]) -> Any:
-    """Return a client that is made here. botocore checks the configured endpoint, but its port."""
-    try:
-        client = make()
-        urlsplit(client.meta.endpoint_url).port  # noqa: B018 -- raises if it is none
-    except InvalidRegionError:
-        raise
-    except ValueError as error:
-        raise OperationError(
-            f"the endpoint in AWS_ENDPOINT_URL or the profile is not valid: {error}"
-        ) from error
-    return client
