@@ -17,7 +17,7 @@ from tests.support.modules import modules
 
 SURVIVORS = Path(__file__).with_name("survivors.json")
 TESTS = ("tests/unit", "tests/contracts", "tests/abuse")
-QUIET = ("-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:terminal")
+QUIET: tuple[str, ...] = ("-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:terminal")
 # It judges templates. Its workers' threads do not live on in the child process of a mutant.
 QUIET += ("--ignore", "tests/abuse/test_wiring.py")
 
