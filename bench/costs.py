@@ -90,7 +90,7 @@ OWN_METRICS = 2
 """The open and the deferred orders. Outcomes of orders are billed in hours that have some."""
 CALLS_PER_ORDER = 26.8
 """Invocations per order when orders come one at a time, measured by `bench.function_calls`."""
-STATES_PER_SAGA = 6
+STATES_PER_SAGA = 5
 """States that a saga enters until its order is confirmed, measured in the same way."""
 EVENTS_PER_ORDER = 8
 SKUS_PER_ORDER = 2

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from jsonata import Jsonata
+from jsonata.jexception import JException
 
 _PATH = re.compile(r"\$[a-z_]+(\.[a-z_]+)*")
 
@@ -31,7 +32,7 @@ def evaluate(
     ``variables`` include ``states``. ``random`` returns a number from 0 to below 1.
 
     Raises:
-        StateError: an expression has no value.
+        StateError: an expression has no value, or fails.
     """
 
     def inner(value: Any) -> Any:
@@ -69,7 +70,10 @@ def _expression(
         expression.register_lambda("now", lambda: iso)
         expression.register_lambda("random", random)
         expression.register_lambda("parse", json.loads)
-        result = expression.evaluate(None, dict(variables))
+        try:
+            result = expression.evaluate(None, dict(variables))
+        except JException as error:
+            raise StateError("States.QueryEvaluationError", str(error)) from error
     if result is None:
         raise StateError("States.QueryEvaluationError", f"{text} has no value")
     return result

@@ -19,7 +19,7 @@ SURVIVORS = Path(__file__).with_name("survivors.json")
 TESTS = ("tests/unit", "tests/contracts", "tests/abuse")
 QUIET: tuple[str, ...] = ("-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:terminal")
 # It judges templates. Its workers' threads do not live on in the child process of a mutant.
-QUIET += ("--ignore", "tests/abuse/test_wiring.py")
+LEFT_OUT = ("--ignore", "tests/abuse/test_wiring.py")
 
 
 def main() -> int:
@@ -38,7 +38,7 @@ def main() -> int:
     make = unchanged if given.unchanged else mutants_of
     mutants = [mutant for path in paths for mutant in make(path)][:: given.one_in]
     run = Mutation(mutants)
-    pytest.main([*QUIET, *given.tests], plugins=[run])
+    pytest.main([*QUIET, *LEFT_OUT, *given.tests], plugins=[run])
     reasons: dict[str, str] = json.loads(SURVIVORS.read_text())
     survivors = [result for result in run.results if not result.caught_by]
     unexplained = [each for each in survivors if each.mutant.name not in reasons]

@@ -27,8 +27,8 @@ Break = Callable[[Any], object]
 
 MISTAKES: dict[str, Break] = {
     "not reachable": lambda states: states.update(Island={"Type": "Pass", "End": True}),
-    "Missing 'St": lambda states: states["CheckVersion"].update(Default="Nowhere"),
-    "jsonata": lambda states: states["CheckVersion"]["Choices"][0].update(Condition="{% a( %}"),
+    "Missing 'St": lambda states: states["Undo"].update(Default="Nowhere"),
+    "jsonata": lambda states: states["Undo"]["Choices"][0].update(Condition="{% a( %}"),
     "exactly one schema": lambda states: states["Claim"].update(ResultPath="$.x"),
 }
 """What the validator says, and the mistake that makes it say so."""

@@ -14,7 +14,13 @@ from stacks.constructs.saga.catches import cancellation_reason
 from stacks.constructs.saga.compensation_states import compensation_states
 from stacks.constructs.saga.deferral_states import LEFT_TO_SCHEDULE, deferral_states
 from stacks.constructs.saga.model import SagaRecord, SagaStep, Timeouts
-from stacks.constructs.saga.tasks import CONDITION_FAILED, EXECUTION_ID, State, Tasks
+from stacks.constructs.saga.tasks import (
+    CONDITION_FAILED,
+    EXECUTION_ID,
+    EXPRESSION_FAILED,
+    State,
+    Tasks,
+)
 
 
 def build_definition(
@@ -36,10 +42,9 @@ def build_definition(
     return {
         "QueryLanguage": "JSONata",
         "TimeoutSeconds": timeouts.execution,
-        "StartAt": "CheckVersion",
+        "StartAt": "Claim",
         "States": {
-            **_version_states(tasks, versions),
-            **_claim_states(tasks, next=first, undo=undo),
+            **_claim_states(tasks, versions, next=first, undo=undo),
             **(action_states(tasks, steps) if record.completed else {}),
             **compensation_states(tasks, steps),
             **deferral_states(tasks),
@@ -48,35 +53,9 @@ def build_definition(
     }
 
 
-def _version_states(tasks: Tasks, versions: Sequence[int]) -> dict[str, State]:
-    """Dead-letter the record if the event has another version. Only its metadata are read then."""
-    version = "$states.input.metadata.schema_version"
-    read = " and ".join(map(str, versions))
-    return {
-        "CheckVersion": {
-            "Type": "Choice",
-            "Choices": [
-                {"Condition": f"{{% {version} in {list(versions)} %}}", "Next": "Claim"},
-            ],
-            "Default": "UnknownVersion",
-        },
-        "UnknownVersion": {
-            "Type": "Pass",
-            "Assign": {
-                "data": {tasks.columns.key: "{% $states.input.metadata.subject %}"},
-                "failed_write": "Claim",
-                "error": {
-                    "Error": "UnknownVersion",
-                    "Cause": f"{{% 'schema_version is ' & $string({version})"
-                    f" & ', this saga reads {read}' %}}",
-                },
-            },
-            "Next": "DeadLetterRecord",
-        },
-    }
-
-
-def _claim_states(tasks: Tasks, *, next: str, undo: str) -> dict[str, State]:
+def _claim_states(
+    tasks: Tasks, versions: Sequence[int], *, next: str, undo: str
+) -> dict[str, State]:
     """Claim the record. Continue with ``next``, or with ``undo`` if the record has to be undone."""
     columns = tasks.columns
     decided = (columns.cancel_requested_at, columns.reason)
@@ -84,11 +63,11 @@ def _claim_states(tasks: Tasks, *, next: str, undo: str) -> dict[str, State]:
     to_undo = f" AND (attribute_exists({decided[0]}) OR attribute_exists({decided[1]}))"
     claims = (
         {
-            "Claim": _claim(tasks, undecided, next=next, otherwise="ClaimToUndo"),
-            "ClaimToUndo": _claim(tasks, to_undo, next=undo, otherwise="AlreadyClaimed"),
+            "Claim": _claim(tasks, versions, undecided, next=next, otherwise="ClaimToUndo"),
+            "ClaimToUndo": _claim(tasks, versions, to_undo, next=undo, otherwise="AlreadyClaimed"),
         }
         if tasks.record.completed
-        else {"Claim": _claim(tasks, "", next=undo, otherwise="AlreadyClaimed")}
+        else {"Claim": _claim(tasks, versions, "", next=undo, otherwise="AlreadyClaimed")}
     )
     return {
         **claims,
@@ -104,8 +83,14 @@ def _claim_states(tasks: Tasks, *, next: str, undo: str) -> dict[str, State]:
     }
 
 
-def _claim(tasks: Tasks, condition: str, *, next: str, otherwise: str) -> State:
-    """Return the write that claims the record if ``condition`` holds, and sets the variables."""
+def _claim(
+    tasks: Tasks, versions: Sequence[int], condition: str, *, next: str, otherwise: str
+) -> State:
+    """Return the write that claims the record if ``condition`` holds, and sets the variables.
+
+    It dead-letters a record whose event has another version, by the event's metadata. This is no
+    state of its own: Step Functions bills each transition, also that into a choice.
+    """
     columns = tasks.columns
     now = "$floor($millis() / 1000)"
     claim = tasks.update(
@@ -122,7 +107,13 @@ def _claim(tasks: Tasks, condition: str, *, next: str, otherwise: str) -> State:
     )
     # The variable $data is not assigned yet.
     event = "$states.context.Execution.Input"
-    claim["Arguments"]["Key"] = {columns.key: {"S": f"{{% {event}.data.{columns.key} %}}"}}
+    version, read = f"{event}.metadata.schema_version", " and ".join(map(str, versions))
+    problem = f"'schema_version is ' & $string({version}) & ', this saga reads {read}'"
+    is_known = f"$assert({version} in {list(versions)}, {problem})"
+    claim["Arguments"]["Key"] = {
+        columns.key: {"S": f"{{% ({is_known}; {event}.data.{columns.key}) %}}"}
+    }
+    claim["Retry"].insert(0, {"ErrorEquals": [EXPRESSION_FAILED], "MaxAttempts": 0})
     claim["Arguments"]["ReturnValues"] = "ALL_OLD"
     deferrals = f"$states.result.Attributes.{columns.deferrals}.N"
     return claim | {
@@ -140,6 +131,18 @@ def _claim(tasks: Tasks, condition: str, *, next: str, otherwise: str) -> State:
         },
         "Catch": [
             {"ErrorEquals": [CONDITION_FAILED], "Next": otherwise},
+            {
+                "ErrorEquals": [EXPRESSION_FAILED],
+                "Assign": {
+                    "data": {columns.key: f"{{% {event}.metadata.subject %}}"},
+                    "failed_write": "Claim",
+                    "error": {
+                        "Error": "UnreadableEvent",
+                        "Cause": "{% $states.errorOutput.Cause %}",
+                    },
+                },
+                "Next": "DeadLetterRecord",
+            },
             {"ErrorEquals": list(TRANSIENT_ERRORS), "Next": LEFT_TO_SCHEDULE},
             {"ErrorEquals": ["States.ALL"], "Next": "NotClaimed"},
         ],
@@ -156,7 +159,7 @@ def _outcome(record: SagaRecord) -> str:
 
 
 def _dead_letter_states(tasks: Tasks) -> dict[str, State]:
-    """Dead-letter a record whose event is unknown or that could not be written, then fail."""
+    """Dead-letter a record whose event cannot be read or that could not be written, then fail."""
     record = {
         "record": f"$data.{tasks.columns.key}",
         "write": "$failed_write",

@@ -12,6 +12,10 @@ from lambdas.contracts.commands import Refusal
 from stacks.constructs.saga.model import CommandCall, RecordColumns, SagaRecord, Timeouts
 
 CONDITION_FAILED = "DynamoDB.ConditionalCheckFailedException"
+EXPRESSION_FAILED = "States.QueryEvaluationError"
+"""A JSONata expression has no value, or an assertion in it does not hold.
+https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+"""
 
 State = dict[str, Any]
 

@@ -33,9 +33,7 @@ def idle() -> Picture:
 
 
 def test_actions_are_in_their_order_and_each_compensation_is_below_its_action(idle: Picture):
-    assert row(idle, 0) == [
-        "CheckVersion", "Claim", "ReserveStock", "TakePayment", "BookShipment", "Confirm",
-    ]  # fmt: skip
+    assert row(idle, 0) == ["Claim", "ReserveStock", "TakePayment", "BookShipment", "Confirm"]
     assert row(idle, 1)[::-1][:4] == [
         "Undo", "CancelShipment", "RefundPayment", "ReleaseStock",
     ]  # fmt: skip
@@ -85,7 +83,7 @@ def test_end_of_the_way_back_is_drawn_below_it_once_it_was_entered(idle: Picture
     )
 
     assert "AllUndone" not in {box.name for box in idle.boxes}
-    assert row(shown, 2)[0] == "AllUndone"
+    assert row(shown, 2)[:2] == ["Reject", "AllUndone"]
     assert shown.width == idle.width
 
 
