@@ -25,7 +25,7 @@ Template = Mapping[str, Any]
 _PSEUDO = "AccountId NoValue NotificationARNs Partition Region StackId StackName URLSuffix"
 _ATTRIBUTES = "Condition DeletionPolicy DependsOn Metadata Properties Type UpdateReplacePolicy"
 _LONGEST = 200
-_SCOPES = ("ApiId", "EventBusName", "GroupName")
+_SCOPES = ("ApiId", "AutoScalingGroupName", "EventBusName", "GroupName")
 """Properties within which a name is unique."""
 _VARIABLE = re.compile(r"\$\{([^!.}]+)[^}]*\}")
 
