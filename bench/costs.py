@@ -56,6 +56,8 @@ from ops.prices import (
 )
 from stacks.environments import ENVIRONMENTS, Environment
 
+SHOWN = ("dev", "prod")
+"""The environments in the pages' tables."""
 HOURS_PER_MONTH = 730
 MINUTES_PER_MONTH = 60 * HOURS_PER_MONTH
 PARTNER_SOURCE = "aws.partner/example.com/disputes"
@@ -288,8 +290,9 @@ def _alarm_metrics(resource: tuple[str, Any]) -> int:
 
 
 def main() -> int:
-    """Print all tables, or write them into the page."""
-    tables = render_tables({name: synthesize(name) for name in ENVIRONMENTS})
+    """Print all tables, those at rest for the environments named; or write them into the page."""
+    names = [name for name in sys.argv[1:] if name in ENVIRONMENTS] or SHOWN
+    tables = render_tables({name: synthesize(name) for name in names})
     show(DOCS / "costs.md", tables, sys.argv[1:])
     return 0
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 
-from bench.costs import Templates, synthesize
+from bench.costs import SHOWN, Templates, synthesize
 from bench.one_sku import sku_limits
 from bench.page_tables import DOCS, show
 from bench.platform_parts import Part, Whose, parts
@@ -109,7 +109,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def main() -> int:
     """Print all tables, or write them into the page."""
-    tables = render_tables({name: synthesize(name) for name in ENVIRONMENTS})
+    tables = render_tables({name: synthesize(name) for name in SHOWN})
     show(DOCS / "scaling.md", tables, sys.argv[1:])
     return 0
 
