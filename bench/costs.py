@@ -17,7 +17,7 @@ from typing import Any
 from aws_cdk import App
 
 from app import compose
-from bench.page_tables import DOCS, show
+from bench.page_tables import DOCS, SHOWN, show
 from ops.prices import (
     ADDRESS_HOUR,
     ALARM_MONTH,
@@ -56,8 +56,6 @@ from ops.prices import (
 )
 from stacks.environments import ENVIRONMENTS, Environment
 
-SHOWN = ("dev", "prod")
-"""The environments in the pages' tables."""
 HOURS_PER_MONTH = 730
 MINUTES_PER_MONTH = 60 * HOURS_PER_MONTH
 PARTNER_SOURCE = "aws.partner/example.com/disputes"

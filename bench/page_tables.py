@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+SHOWN = ("dev", "prod")
+"""The environments that have tables."""
 
 
 def show(page: Path, tables: Iterable[str], arguments: Sequence[str]) -> None:

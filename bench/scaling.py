@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 
-from bench.costs import SHOWN, Templates, synthesize
+from bench.costs import Templates, synthesize
 from bench.one_sku import sku_limits
-from bench.page_tables import DOCS, show
+from bench.page_tables import DOCS, SHOWN, show
 from bench.platform_parts import Part, Whose, parts
 from stacks.environments import ENVIRONMENTS
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.backlog import Backlog, play, row
-from bench.costs import SHOWN
+from bench.page_tables import SHOWN
 from stacks.constructs.saga.model import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS
 from stacks.environments import ENVIRONMENTS, PROD
 from tests.templates.synthesis import ROOT

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from bench.costs import SHOWN, idle_costs, order_costs, render_tables
+from bench.costs import idle_costs, order_costs, render_tables
 from bench.figures import FOLDER
 from bench.order_path import order_paths, render
-from bench.page_tables import updated
+from bench.page_tables import SHOWN, updated
 from bench.pictures import pictures
 from ops.prices import EMAIL, FAN_OUT_HOUR
 from stacks.environments import ENVIRONMENTS

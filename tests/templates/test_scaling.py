@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from bench.costs import EVENTS_PER_ORDER, SHOWN, Templates
+from bench.costs import EVENTS_PER_ORDER, Templates
 from bench.event_patterns import EVENTS_OF_AN_ORDER, NOTICES, deliveries_per_order, matches
 from bench.one_sku import sku_limits
-from bench.page_tables import updated
+from bench.page_tables import SHOWN, updated
 from bench.platform_parts import Part, Whose, parts
 from bench.scaling import CELL_RATE, cells, giving_way, render_tables
 from lambdas.orders.admission import READ_EVERY

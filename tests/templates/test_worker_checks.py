@@ -250,7 +250,7 @@ BREAKAGES: list[tuple[Check, Breakage]] = [
         for old, new in (
             ("GRACE_SECONDS=40", "GRACE_SECONDS=60"),
             ("LEASE_SECONDS=30", "LEASE_SECONDS=60"),
-            ("GROUP=Orders", "GROUP=Others"),
+            ("\nGROUP=", "\nGROUP=Another-"),
         )
     ),
     (worker_checks.instance_drains_before_termination, deny_lifecycle_action),

@@ -14,7 +14,7 @@ def show_other_images(table: str, mapping: str, **streams: str) -> Breakage:
     def break_it(broken: Platform) -> Resource:
         given = next(r for r in broken.all(kinds.TABLE) if r.id.startswith(table))
         given.properties["StreamSpecification"] = streams
-        return next(r for r in broken.all(kinds.MAPPING) if mapping in r.id)
+        return next(r for r in broken.all(kinds.MAPPING) if mapping in str(r))
 
     return break_it
 
@@ -29,7 +29,7 @@ def break_target(kind: str, containing: str, **retry: int) -> Breakage:
     """Change the retry policy of a rule's or a schedule's target."""
 
     def break_it(broken: Platform) -> Resource:
-        resource = next(r for r in broken.all(kind) if containing in r.id)
+        resource = next(r for r in broken.all(kind) if containing in str(r))
         own = resource.properties
         (own["Target"] if kind == kinds.SCHEDULE else own["Targets"][0])["RetryPolicy"] |= retry
         return resource
@@ -49,7 +49,7 @@ def forbid_scheduler(action: str) -> Breakage:
     return break_it
 
 
-RELAY, BATCHES = "RelayOutboxDynamoDBEventSourceOrdersDevOrders", "MoveUnits"
+RELAY, BATCHES = "-Orders/RelayOutboxDynamoDBEventSource", "MoveUnits"
 NEVER = {"MaximumRetryAttempts": 0}
 A_MINUTE = {"MaximumEventAgeInSeconds": 60}
 
