@@ -32,7 +32,9 @@ class TestScaler:
 
         given = deployed.one(FUNCTION, NAME).properties["Environment"]["Variables"]
         found = tuple(given[name] for name in ("FLOOR", "CEILING", "COOLDOWN_SECONDS"))
-        assert found == {"dev": ("1", "4", "900"), "prod": ("2", "32", "3600")}[environment]
+        env = deployed.environment
+        assert env.shards is not None
+        assert found == (*map(str, env.shards), str(env.shards_cooldown.to_seconds()))
         assert given["ORDER_STREAM"] == {"Ref": deployed.one(STREAM).id}
 
     def test_daily_calls_suffice_from_floor_to_ceiling(self, environment: str):

@@ -33,7 +33,7 @@ class TestInstanceEvents:
         }
         assert group is not None
         name = group.properties["LogGroupName"]
-        assert name == "/aws/events/instances" + ("-prod" if environment == "prod" else "")
+        assert name == "/aws/events/instances" + ("" if environment == "dev" else f"-{environment}")
 
     def test_events_of_other_groups_are_ignored(self, environment: str):
         pattern = platform(environment).one(RULE, "Warehouse/NotifyOf").properties["EventPattern"]
