@@ -6,6 +6,7 @@ The definition is the deployed one; only the names of functions, table and queue
 import json
 from collections.abc import Mapping
 from functools import cache
+from inspect import signature
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
@@ -18,11 +19,6 @@ from stacks.constructs.saga.model import STANDARD_TIMEOUTS, SagaRecord
 from stacks.orders.saga_record import COLUMNS, FULFILMENT_STATES, WITHDRAWAL_STATES
 from stacks.orders.sagas import READ_VERSIONS, saga_steps
 
-FUNCTIONS = {
-    "inventory": ("reserve_stock", "release_stock"),
-    "payments": ("take_payment", "refund_payment"),
-    "shipping": ("book_shipment", "cancel_shipment"),
-}
 SAGAS: Mapping[str, tuple[type[Event], dict[str, Any]]] = {
     "Fulfilment": (OrderPlaced, FULFILMENT_STATES),
     "Withdrawal": (OrderWithdrawn, WITHDRAWAL_STATES),
@@ -36,17 +32,22 @@ class At(NamedTuple):
     variables: str = "{}"
 
 
+class _Functions:
+    """A service's stack: each of its attributes is a function, which its handler names."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __getattr__(self, name: str) -> SimpleNamespace:
+        return SimpleNamespace(function_arn=f"lambdas.{self._service}.{name}")
+
+
 class SagaWalk:
     """The walk of executions through one saga. Its functions are pure, and remember results."""
 
     def __init__(self, name: str) -> None:
         event, states = SAGAS[name]
-        stacks = {
-            stack: SimpleNamespace(
-                **{f: SimpleNamespace(function_arn=f"lambdas.{stack}.{f}") for f in functions}
-            )
-            for stack, functions in FUNCTIONS.items()
-        }
+        stacks = {stack: _Functions(stack) for stack in signature(saga_steps).parameters}
         definition = build_definition(
             record=SagaRecord(
                 table=cast(Any, SimpleNamespace(table_name="Orders")),
