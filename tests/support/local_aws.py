@@ -7,9 +7,9 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import Any
 from urllib.error import URLError
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -73,10 +73,9 @@ def make_table(dynamodb: Any) -> Callable[..., str]:
 
     ``index`` is a sparse index of keys only, named and sorted as those of our stacks are.
     """
-    numbers = count(1)
 
     def make(prefix: str, key: str, *, sorted_by: str = "", index: tuple[str, ...] = ()) -> str:
-        name = f"{prefix}-{next(numbers)}"
+        name = f"{prefix}-{uuid4().hex}"
         kinds = ("HASH", "RANGE")
         keys = (key, sorted_by) if sorted_by else (key,)
         sparse = (

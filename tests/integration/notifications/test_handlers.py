@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from inspect import unwrap
 from typing import Any
@@ -38,7 +39,8 @@ def s3(endpoint: str) -> Any:
         aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
     )
     place: Any = {"LocationConstraint": ACCOUNT["AWS_DEFAULT_REGION"]}
-    client.create_bucket(Bucket="invoices", CreateBucketConfiguration=place)
+    with suppress(client.exceptions.BucketAlreadyOwnedByYou):
+        client.create_bucket(Bucket="invoices", CreateBucketConfiguration=place)
     return client
 
 

@@ -1,16 +1,14 @@
 """The orders table with its sparse indexes, as the stack declares it, and that of checkpoints."""
 
 from collections.abc import Callable
-from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from lambdas.contracts.orders_table import ORDER_INDEXES
 from tests.support.order_jobs import World
 from tests.support.stored_orders import StoredOrders
-
-_numbers = count(1)
 
 
 @pytest.fixture
@@ -35,7 +33,7 @@ def checkpoints(make_table: Callable[..., str]) -> str:
 
 def make_orders_table(dynamodb: Any) -> str:
     """Make an empty table; returns its name, which no other test has."""
-    name = f"orders-indexed-{next(_numbers)}"
+    name = f"orders-indexed-{uuid4().hex}"
     dynamodb.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
