@@ -157,7 +157,10 @@ def test_request_is_answered_as_documented_or_refused_without_a_trace(
 
     answer()
 
-    assert min(statuses) < 300, f"no request of {route} was accepted: {statuses}"
+    assert min(statuses) < 300, (
+        f"no request of {route} was accepted: {statuses}; let `requests` above or"
+        " tests/support/abuse_platform.py make one that is"
+    )
     if "400" in described["responses"]:
         assert 400 in statuses, f"no request of {route} was refused: {statuses}"
 

@@ -109,7 +109,7 @@ def test_functions_that_other_stacks_call_are_renamed_in_two_releases(environmen
         if (function := of.referred(stack, reference)) and function.kind == FUNCTION
     }
 
-    assert found == CALLED_BY_OTHER_STACKS
+    assert found == CALLED_BY_OTHER_STACKS, "list a new one in CALLED_BY_OTHER_STACKS above"
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

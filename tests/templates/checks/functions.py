@@ -53,7 +53,8 @@ def function_is_traced_if_a_route_invokes_it(platform: Platform) -> Iterator[str
     for function in platform.all(FUNCTION):
         traced = "TracingConfig" in function.properties
         if traced is not (platform.environment.traced and str(function) in entries):
-            yield f"{function}: it is {'' if traced else 'not '}traced"
+            wrong = "it is traced, and no route invokes it" if traced else "it is not traced"
+            yield f"{function}: {wrong} (entry=True of ServiceFunction)"
     for machine in platform.all(MACHINE):
         if machine.properties.get("TracingConfiguration", {}).get("Enabled"):
             yield f"{machine}: it is traced"
