@@ -84,10 +84,15 @@ class TestTime:
         assert machine["TimeoutSeconds"] == timeouts.execution
         assert 0 < longest_path(machine) < timeouts.execution
 
-    def test_one_more_step_would_fit_a_standard_workflow(self):
-        machine = saga(platform("dev"), "Fulfilment")
+    @pytest.mark.parametrize(
+        ("of", "timeouts"),
+        [(lambda: platform("dev"), STANDARD_TIMEOUTS), (express, EXPRESS_TIMEOUTS)],
+        ids=["standard", "express"],
+    )
+    def test_one_more_step_would_fit(self, of: Any, timeouts: Timeouts):
+        machine = saga(of(), "Fulfilment")
 
-        assert longest_path(machine) + one_more_step(machine) < STANDARD_TIMEOUTS.execution
+        assert longest_path(machine) + one_more_step(machine) < timeouts.execution
 
     @pytest.mark.parametrize("name", SAGAS)
     @pytest.mark.parametrize(

@@ -181,6 +181,7 @@ STANDARD_TIMEOUTS = Timeouts(execution=1200, action_retries=6, compensation_retr
 EXPRESS_TIMEOUTS = Timeouts(
     execution=EXPRESS_MAX_SECONDS,
     call=7,
+    write=2,
     action_retries=2,
     compensation_retries=2,
     write_retries=2,
