@@ -45,11 +45,11 @@ def main() -> int:
     for each in unexplained:
         reach = f"survived {each.reached} tests" if each.reached else "no test reaches it"
         sys.stdout.write(f"{each.mutant.name} (line {each.mutant.line}): {reach}\n")
-    caught = len(run.results) - len(survivors)
+    all_, caught = len(run.results), len(run.results) - len(survivors)
     endless = sum(result.caught_by == ENDLESS for result in run.results)
     sys.stdout.write(
-        f"{len(run.results)} mutants of {len(paths)} modules: {caught} caught ({endless} of them do"
-        f" not end), {len(survivors)} survived, {len(unexplained)} of these without a reason\n"
+        f"{all_} mutants of {len(paths)} modules, of which {endless} do not end: "
+        f"{caught} caught, {all_ - caught} survived, {len(unexplained)} of these without a reason\n"
     )
     return 1 if unexplained or not run.results else 0
 

@@ -32,6 +32,9 @@ class Mutant:
     text: str
     """The line before the change."""
     code: CodeType
+    """The changed function."""
+    module: CodeType
+    """The module with it."""
 
     @property
     def name(self) -> str:
@@ -51,16 +54,17 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
             code = next((c for c in codes(module) if c.co_qualname == qualified), None)
             if code is not None:
                 text = lines[node.lineno - 1].strip()
-                yield Mutant(path.as_posix(), node.lineno, qualified, operator, text, code)
+                yield Mutant(path.as_posix(), node.lineno, qualified, operator, text, code, module)
 
 
 def unchanged(path: Path) -> Iterator[Mutant]:
     """Yield each function of a module as it is: no test may catch it."""
     source = (ROOT / path).read_text()
     tree = ast.parse(source)
-    own = {each.co_qualname: each for each in codes(compile(tree, str(ROOT / path), "exec"))}
-    for function, qualified in _functions(tree, ""):
-        yield Mutant(path.as_posix(), function.lineno, qualified, "nothing", "", own[qualified])
+    module = compile(tree, str(ROOT / path), "exec")
+    own = {each.co_qualname: each for each in codes(module)}
+    for function, name in _functions(tree, ""):
+        yield Mutant(path.as_posix(), function.lineno, name, "nothing", "", own[name], module)
 
 
 def codes(code: CodeType) -> Iterator[CodeType]:

@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.machinery import SourceFileLoader
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -99,7 +100,7 @@ class Mutation:
                 devnull = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(devnull, 1)
                 os.dup2(devnull, 2)
-                self._change(place, mutant.code)
+                self._change(place, mutant)
                 for i, item in enumerate(items):
                     following = items[i + 1] if i + 1 < len(items) else session.items[0]
                     if _fails(item, following):
@@ -115,12 +116,18 @@ class Mutation:
         _, status = os.waitpid(child, 0)
         return caught or (ENDLESS if os.WIFSIGNALED(status) else "")
 
-    def _change(self, place: tuple[str, str], code: CodeType) -> None:
-        """Give the functions at this place other code."""
+    def _change(self, place: tuple[str, str], mutant: Mutant) -> None:
+        """Give the functions at this place other code, also where a test imports them again."""
         for old in self._codes[place]:
             for function in gc.get_referrers(old):
                 if isinstance(function, FunctionType):
-                    function.__code__ = code
+                    function.__code__ = mutant.code
+        own = SourceFileLoader.get_code
+
+        def get_code(loader: SourceFileLoader, name: str) -> CodeType | None:
+            return mutant.module if loader.path == place[0] else own(loader, name)
+
+        setattr(SourceFileLoader, "get_code", get_code)  # noqa: B010 -- mypy knows no new method
 
 
 def _fails(item: pytest.Item, following: pytest.Item) -> bool:
