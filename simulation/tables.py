@@ -85,7 +85,8 @@ class Tables:
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Give all tables the items that ``save`` returned."""
+        """Give all tables the items that ``save`` returned, and note here what changes then."""
+        dynamodb._emit_stream_event = self._on_change
         for name, items in saved.items():
             table = dynamodb._tables[name]
             table["items"] = defaultdict(dict, {key: dict(by) for key, by in items.items()})
