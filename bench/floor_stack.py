@@ -1,8 +1,8 @@
 """The hops of an order until it is confirmed, with functions that do nothing.
 
 The request writes a row, its stream invokes a relay, the bus starts a workflow, and that writes the
-row, calls three functions, one of which calls another as payments calls the card provider, and
-writes the row again. Nothing is checked, retried or undone.
+row, calls three functions, and writes the row again. One of the functions calls another, as
+payments calls the card provider. Nothing is checked, retried or undone.
 """
 
 from pathlib import Path

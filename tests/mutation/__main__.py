@@ -48,7 +48,7 @@ def main() -> int:
     all_, caught = len(run.results), len(run.results) - len(survivors)
     endless = sum(result.caught_by == ENDLESS for result in run.results)
     sys.stdout.write(
-        f"{all_} mutants of {len(paths)} modules, of which {endless} do not end: "
+        f"{all_} mutants of {len(paths)} modules ({endless} do not end): "
         f"{caught} caught, {all_ - caught} survived, {len(unexplained)} of these without a reason\n"
     )
     return 1 if unexplained or not run.results else 0

@@ -158,6 +158,7 @@ RULES: dict[str, Rule] = {
         "what functions are compared with uses what others use",
         ("aws_lambda_powertools", "awslambdaric", "bench", *SDK),
     ),
+    "bench/floor_functions": Rule("functions that do nothing but call AWS", ("boto3",)),
     "tools": Rule(
         "a generator reads contracts, and which stacks publish and read them",
         (
