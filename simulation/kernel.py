@@ -43,12 +43,15 @@ class Kernel:
     def __init__(self) -> None:
         self.now = START.timestamp()
         self.steps = 0
-        self.foreground = 0
-        """The number of due actions that are not in the background."""
         self._due: list[tuple[float, int, Timer]] = []
         self._count = 0
         self._hub = getcurrent()
         self._processes: list[Process] = []
+
+    @property
+    def foreground(self) -> int:
+        """The number of due actions that are not in the background, nor cancelled."""
+        return sum(not each.background and each.action is not None for _, _, each in self._due)
 
     def after(
         self, delay: float, action: Callable[..., object], *args: Any, background: bool = False
@@ -59,7 +62,6 @@ class Kernel:
         """
         timer = Timer(action, args, background)
         self._count += 1
-        self.foreground += not background
         heapq.heappush(self._due, (self.now + max(delay, 0), self._count, timer))
         return timer
 
@@ -67,7 +69,6 @@ class Kernel:
         """Run the due actions until the time ``until``, or until ``stop`` returns true."""
         while self._due and self._due[0][0] <= until and not stop():
             self.now, _, timer = heapq.heappop(self._due)
-            self.foreground -= not timer.background
             if timer.action:
                 self.steps += 1
                 timer.action(*timer.args)
