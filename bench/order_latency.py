@@ -1,9 +1,8 @@
 """Measure how long an order takes until it is confirmed, next to the floor of its hops.
 
 `python -m bench.order_latency` deploys the order path, and the same hops with functions that do
-nothing
-(`bench/floor_stack.py`). It sends orders one by one, now to the one and now to the
-other, and looks at the row until it is confirmed. `docs/figures/order_latency.json` keeps the
+nothing (`bench/floor_stack.py`). It sends orders one by one, now to the one and now to the other,
+and looks at the row until it is confirmed. `docs/figures/order_latency.json` keeps the
 milliseconds.
 """
 
