@@ -13,25 +13,27 @@ import json
 import os
 import shlex
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from aws_cdk import App
 from aws_cdk.aws_stepfunctions import StateMachineType
 
-from app import compose
 from bench.busy_figures import figures_of, render
 from bench.figures import FOLDER, machine, read_figures, write_figures
-from bench.order_load import MAX_THREADS, Sender, SentOrder, prepare, send_all
+from bench.order_load import (
+    MAX_THREADS,
+    Sender,
+    SentOrder,
+    deploy_order_path,
+    prepare,
+    send_all,
+)
 from bench.order_watch import OrderWatch, await_orders, unsaturated_throughput
 from bench.page_tables import DOCS, show
 from emulator.cloud import Cloud, RootSession, running
-from emulator.deploy import deploy
 from ops.deployed import Deployed
 from stacks.environments import LAPTOP
 
@@ -121,14 +123,8 @@ def deployed(saga: StateMachineType, concurrency: int) -> Iterator[Platform]:
     """Deploy the order path with that kind of workflow, and let its functions start."""
     # The emulator shortens the delays between AWS's attempts, unless this says otherwise.
     os.environ["EMULATOR_DELAY_SCALE"] = "1"
-    with running(account_concurrency=concurrency) as cloud, tempfile.TemporaryDirectory() as folder:
-        context = json.loads(Path("cdk.json").read_text())["context"]
-        app = App(context=context, outdir=folder, analytics_reporting=False)
-        compose(app, replace(LAPTOP, saga_type=saga))
-        app.synth()
-        outputs: dict[str, str] = {}
-        for stack in map(LAPTOP.stack_name, ("Orders", "Catalog")):
-            outputs |= deploy(cloud, assembly=Path(folder), stack=stack, progress=lambda _: None)
+    with running(account_concurrency=concurrency) as cloud:
+        outputs = deploy_order_path(cloud, replace(LAPTOP, saga_type=saga))
         templates = Deployed(session=RootSession(cloud), environment="dev").templates()
         customers = prepare(cloud, outputs)
         platform = Platform(

@@ -18,10 +18,9 @@ from statistics import quantiles
 import urllib3
 from aws_cdk import App
 
-from app import compose
 from bench.figures import write_figures
 from bench.floor_stack import FloorStack
-from bench.order_load import Sender, prepare
+from bench.order_load import Sender, deploy_order_path, prepare
 from bench.order_watch import OrderWatch
 from emulator.cloud import running
 from emulator.deploy import deploy
@@ -40,18 +39,11 @@ def main() -> int:
     parser.add_argument("--orders", type=int, default=100, help="how many of each")
     orders = parser.parse_args().orders
     with running() as cloud, tempfile.TemporaryDirectory() as folder:
-        context = json.loads(Path("cdk.json").read_text())["context"]
-        outputs: dict[str, str] = {}
-        own, floor = Path(folder, "own"), Path(folder, "floor")
-        app = App(context=context, outdir=str(own), analytics_reporting=False)
-        compose(app, LAPTOP)
-        app.synth()
-        for stack in map(LAPTOP.stack_name, ("Orders", "Catalog")):
-            outputs |= deploy(cloud, assembly=own, stack=stack, progress=lambda _: None)
-        app = App(outdir=str(floor), analytics_reporting=False)
+        outputs = deploy_order_path(cloud, LAPTOP)
+        app = App(outdir=folder, analytics_reporting=False)
         FloorStack(app, "Floor")
         app.synth()
-        floors = deploy(cloud, assembly=floor, progress=lambda _: None)
+        floors = deploy(cloud, assembly=Path(folder), progress=lambda _: None)
         send = Sender(cloud, outputs, prepare(cloud, outputs))
         http = urllib3.PoolManager(ca_certs=str(cloud.certificate), timeout=30, retries=False)
 
@@ -90,9 +82,16 @@ def _tenths(times: list[float], number: int) -> int:
 
 
 def _confirmed_after(place: Callable[[], str], watch: OrderWatch) -> float:
-    """Place an order; return after how many milliseconds it was confirmed."""
+    """Place an order; return after how many milliseconds it was confirmed.
+
+    Raises:
+        RuntimeError: it was not accepted.
+        TimeoutError: it is not confirmed in time.
+    """
     began = time.monotonic()
     order = place()
+    if not order:
+        raise RuntimeError("the order was not accepted")
     while watch.state(order) != OrderState.CONFIRMED:
         if time.monotonic() - began > GIVE_UP:
             raise TimeoutError(f"order {order} is not confirmed after {GIVE_UP:.0f} s")

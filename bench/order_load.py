@@ -8,12 +8,18 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import urllib3
+from aws_cdk import App
 
+from app import compose
 from demo import api_client
 from demo.offers import put_prices_on_offer
 from emulator.cloud import Cloud
+from emulator.deploy import deploy
+from stacks.environments import Environment
 
 SKUS = 500
 PRICE = 250
@@ -30,6 +36,19 @@ class SentOrder:
     """The response's status; 0 if there was none."""
     late: float
     took: float
+
+
+def deploy_order_path(cloud: Cloud, env: Environment) -> dict[str, str]:
+    """Deploy what orders pass until they are confirmed; return the stacks' outputs."""
+    with TemporaryDirectory() as folder:
+        context = json.loads(Path("cdk.json").read_text())["context"]
+        app = App(context=context, outdir=folder, analytics_reporting=False)
+        compose(app, env)
+        app.synth()
+        outputs: dict[str, str] = {}
+        for stack in map(env.stack_name, ("Orders", "Catalog")):
+            outputs |= deploy(cloud, assembly=Path(folder), stack=stack, progress=lambda _: None)
+    return outputs
 
 
 def prepare(cloud: Cloud, outputs: Mapping[str, str]) -> api_client.Customers:

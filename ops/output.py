@@ -25,10 +25,8 @@ https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
 
 def printable(text: str, *, keep: str = "") -> str:
     """Return the text with control and invisible characters escaped, except those in ``keep``."""
-    return "".join(
-        _escape(character) if _is_hidden(character) and character not in keep else character
-        for character in text
-    )
+    hidden = {character for character in set(text) - set(keep) if _is_hidden(character)}
+    return text.translate({ord(character): _escape(character) for character in hidden})
 
 
 def one_line(event: Any, *, max_length: int = MAX_LENGTH) -> str:

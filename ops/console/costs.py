@@ -1,6 +1,6 @@
 """The page about what this run would have cost on AWS, by what the local cloud has counted."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -59,11 +59,10 @@ def show_costs(request: Request) -> Response:
 
 def costs_of(uses: Iterable[Use]) -> Iterator[Cost]:
     """Yield what AWS would bill for what was counted."""
-    counts: Counter[str] = Counter()
+    counts: defaultdict[str, float] = defaultdict(float)
     for use in uses:
-        if DEPLOYER in use.by:
-            continue
-        counts[_name(use)] += use.number  # type: ignore[assignment]
+        if DEPLOYER not in use.by:
+            counts[_name(use)] += use.number
 
     def of(*names: str) -> float:
         return sum(counts[name] for name in names)

@@ -190,12 +190,8 @@ def _entrance(wiring: Wiring, cards: Mapping[str, Card]) -> Line:
     first = next(w for w in wiring.wires if w.how == ENTRANCE)
     start, end = cards[owner(first.source)], cards[owner(first.target)]
     y = start.y + HEIGHT // 2
-    return (
-        f"M{start.x + WIDTH} {y} H{end.x - 5}",
-        "out",
-        ENTRANCE,
-        (f"{start.service}>{end.service}"),
-    )
+    path = f"M{start.x + WIDTH} {y} H{end.x - 5}"
+    return path, "out", ENTRANCE, f"{start.service}>{end.service}"
 
 
 def _bus_lines(cards: Iterable[Card], bus: Bar, readers: set[str]) -> list[Line]:

@@ -223,12 +223,17 @@ def place_one(page: Page) -> str:
     return placed.inner_text()
 
 
+def break_and_place_one(page: Page, what: str) -> str:
+    """Break something, and place an order; returns its id."""
+    page.get_by_role("link", name="Play").click()
+    page.get_by_role("button", name=f"Break: {what}").click()
+    return place_one(page)
+
+
 def test_player_breaks_something_finds_it_and_puts_it_back(chromium: Browser, platform: Platform):
     """No saga can start for an order; a redrive lets it start once it may again."""
     with entered(chromium, platform) as page:
-        page.get_by_role("link", name="Play").click()
-        page.get_by_role("button", name="Break: saga start denied").click()
-        order = place_one(page)
+        order = break_and_place_one(page, "saga start denied")
 
         def is_dead_lettered() -> bool:
             page.goto(f"{platform.base}/play")
@@ -252,9 +257,7 @@ def test_saga_tries_again_while_the_card_provider_is_slow_and_charges_when_it_is
     chromium: Browser, platform: Platform
 ):
     with entered(chromium, platform) as page:
-        page.get_by_role("link", name="Play").click()
-        page.get_by_role("button", name="Break: slow card provider").click()
-        order = place_one(page)
+        order = break_and_place_one(page, "slow card provider")
 
         def is_tried_again() -> bool:
             page.goto(f"{platform.base}/orders/{order}")

@@ -38,6 +38,15 @@ def test_unchanged_code_is_not_caught():
     assert (code, ": 0 caught, " in summary) == (1, True)
 
 
+def test_mutant_of_a_handler_that_each_test_imports_again_is_caught():
+    handler = "orders/answer_status_query"
+    code, summary = mutation(
+        handler, tests=(f"tests/integration/{handler.replace('/', '/test_')}.py",)
+    )
+
+    assert (code, ", 0 survived, " in summary) == (0, True)
+
+
 def test_mutant_that_no_test_reaches_survives():
     code, summary = mutation("lambdas/shipping/domain", tests=("tests/unit/catalog",))
 

@@ -118,6 +118,8 @@ class Mutation:
 
     def _change(self, place: tuple[str, str], mutant: Mutant) -> None:
         """Give the functions at this place other code, also where a test imports them again."""
+        # Of what is frozen, no referrers are found.
+        gc.unfreeze()
         for old in self._codes[place]:
             for function in gc.get_referrers(old):
                 if isinstance(function, FunctionType):

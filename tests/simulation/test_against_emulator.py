@@ -178,7 +178,7 @@ class StaleChance(Chance):
 def tables() -> Iterator[tuple[Tables, StaleChance]]:
     chance = StaleChance(0, Kernel())
     tables = Tables(chance.kernel, chance)
-    tables.create([Resource(name="Items", kind="AWS::DynamoDB::Table", properties=TABLE)])
+    tables.create(DECLARED)
     yield tables, chance
     dynamodb._tables.clear()
 
@@ -197,6 +197,7 @@ TABLE = {
         }
     ],
 }
+DECLARED = [Resource(name="Items", kind="AWS::DynamoDB::Table", properties=TABLE)]
 WRITES = st.lists(
     st.tuples(st.sampled_from("ab"), st.sampled_from(("", "x", "y")), st.integers(1, 9)),
     min_size=1,
@@ -265,6 +266,21 @@ def test_changes_lead_from_each_image_to_the_next(
         if change.after:
             before[id] = change.after
     assert before == {item["id"]["S"]: item for item in _items()}
+
+
+def test_changes_after_a_restore_are_noted_though_other_tables_were_made(
+    tables: tuple[Tables, StaleChance],
+) -> None:
+    table, chance = tables
+    saved = table.save()
+    changes: list[Change] = []
+    table.on_changes = changes.extend
+    Tables(chance.kernel, chance).create(DECLARED)
+
+    table.restore(saved)
+    write(table, "a", "x", 1)
+
+    assert len(changes) == 1
 
 
 def _items() -> list[dict[str, Any]]:

@@ -73,6 +73,15 @@ def test_process_cannot_let_another_go_on(kernel: Kernel) -> None:
         kernel.run(until=START.timestamp() + 100)
 
 
+def test_timer_is_in_progress_until_it_is_cancelled(kernel: Kernel) -> None:
+    timeout = kernel.after(60, lambda: None)
+    kernel.after(1, lambda: None, background=True)
+    assert kernel.foreground == 1
+
+    timeout.cancel()
+    assert kernel.foreground == 0
+
+
 def test_cancelled_timer_does_nothing(kernel: Kernel) -> None:
     seen: list[str] = []
     kernel.after(1, seen.append, "due").cancel()

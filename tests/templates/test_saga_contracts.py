@@ -14,6 +14,7 @@ from lambdas.contracts.orders import OrderPlaced, OrderState, OrderWithdrawn
 from lambdas.contracts.shipping import ShipmentAlreadyDispatched
 from lambdas.contracts.transient import TRANSIENT_ERRORS
 from lambdas.orders.domain import Order
+from stacks.constructs.saga.tasks import EXPRESSION_FAILED
 from stacks.environments import ENVIRONMENTS
 from tests.templates.checks.sagas import invoked
 from tests.templates.kinds import MACHINE
@@ -91,6 +92,14 @@ class TestWords:
             service = COMMANDS[command].__module__.rpartition(".")[2]
             assert handler == f"lambdas.{service}.{verb}.handler"
 
+    def test_expression_that_fails_is_never_retried(self, environment: str, name: str):
+        tasks = [s for s in saga(platform(environment), name)["States"].values() if "Retry" in s]
+
+        assert len(tasks) > 8
+        for state in tasks:
+            first = state["Retry"][0]
+            assert (first["ErrorEquals"][0], first["MaxAttempts"]) == (EXPRESSION_FAILED, 0)
+
     def test_refusals_are_those_of_the_service_and_never_retried(self, environment: str, name: str):
         for command, state in calls(saga(platform(environment), name)).items():
             module = {inventory, payments, shipping} & {
@@ -107,7 +116,7 @@ class TestWords:
                 and refusal is not Refusal
             }
             caught = [(caught["ErrorEquals"], caught["Next"]) for caught in state["Catch"]]
-            never = [r["ErrorEquals"] for r in state["Retry"] if r["MaxAttempts"] == 0]
+            (never,) = (r["ErrorEquals"] for r in state["Retry"] if r["MaxAttempts"] == 0)
             busy, anything = list(TRANSIENT_ERRORS), ["States.ALL"]
             if command in ("ReserveStock", "TakePayment", "BookShipment"):
                 # An action that was compensated before is a failure, not a reason to publish.
@@ -118,8 +127,8 @@ class TestWords:
                     (busy, "Defer"),
                     (anything, "Defer"),
                 ]
-                assert never == [[refused, before]]
-                assert {*never[0]} == known - {ShipmentAlreadyDispatched.__name__}
+                assert never == [EXPRESSION_FAILED, refused, before]
+                assert {refused, before} == known - {ShipmentAlreadyDispatched.__name__}
             elif command == "CancelShipment":
                 too_late = [ShipmentAlreadyDispatched.__name__]
                 assert caught == [
@@ -127,14 +136,14 @@ class TestWords:
                     (busy, "DeferUndoing"),
                     (anything, "DeferUndoing"),
                 ]
-                assert never == [too_late]
+                assert never == [EXPRESSION_FAILED, *too_late]
             else:
                 following = {"RefundPayment": "ReleaseStock", "ReleaseStock": "AnyBusy"}
                 assert caught == [
                     (busy, following[command]),
                     (anything, f"DeadLetter{command}"),
                 ]
-                assert never == []
+                assert never == [EXPRESSION_FAILED]
 
     def test_saga_writes_columns_of_an_order(self, environment: str, name: str):
         states = saga(platform(environment), name)["States"]

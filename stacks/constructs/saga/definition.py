@@ -113,7 +113,6 @@ def _claim(
     claim["Arguments"]["Key"] = {
         columns.key: {"S": f"{{% ({is_known}; {event}.data.{columns.key}) %}}"}
     }
-    claim["Retry"].insert(0, {"ErrorEquals": [EXPRESSION_FAILED], "MaxAttempts": 0})
     claim["Arguments"]["ReturnValues"] = "ALL_OLD"
     deferrals = f"$states.result.Attributes.{columns.deferrals}.N"
     return claim | {

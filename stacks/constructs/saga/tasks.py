@@ -188,7 +188,8 @@ class Tasks:
             "JitterStrategy": "FULL",
             "MaxAttempts": attempts,
         }
-        return [*([{"ErrorEquals": list(never), "MaxAttempts": 0}] if never else []), backoff]
+        # An expression fails in the same way each time.
+        return [{"ErrorEquals": [EXPRESSION_FAILED, *never], "MaxAttempts": 0}, backoff]
 
 
 def sequence_values(number: int) -> dict[str, Any]:
