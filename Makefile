@@ -38,7 +38,7 @@ chaos: setup ## orders while all that lies between them and the local cloud fail
 	@python -m demo chaos $(if $(SEED),--seed $(SEED)) $(ORDERS_OPTION) $(if $(PORT),--port $(PORT))
 
 check: setup python ## lint, types, contracts and every test that needs no local cloud
-	@$(MAKE) --jobs 2 lint types unit contracts
+	@$(MAKE) --jobs 2 lint types contracts unit
 
 python:
 	@python -c 'import sys; v = "%d.%d" % sys.version_info[:2]; v == "$(LAMBDA_PYTHON)" or print( \

@@ -24,7 +24,7 @@ from simulation.row_events import (
     picked,
     type_of,
 )
-from simulation.saga_walk import SAGAS, At, SagaWalk
+from simulation.saga_walk import SAGAS, STEPS, At, SagaWalk
 
 WAREHOUSE, HOLDS = "the warehouse", "lambdas.shipping.apply_hold"
 CONSUMERS: Mapping[str, Sequence[str]] = {
@@ -38,7 +38,7 @@ CONSUMERS: Mapping[str, Sequence[str]] = {
 BEGINS = {event.__name__: saga for saga, (event, _) in SAGAS.items()}
 COMMANDS = {"lambdas.payments.take_payment": "TakePayment",
             "lambdas.payments.refund_payment": "RefundPayment"}  # fmt: skip
-ACTIONS = ("ReserveStock", "TakePayment", "BookShipment")
+ACTIONS = tuple(step.action.name for step in STEPS)
 NOW = int(START.timestamp())
 IDS = "abc"
 """The ids of executions. That of one that is gone is given to another."""

@@ -4,7 +4,7 @@ The definition is the deployed one; only the names of functions, table and queue
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from inspect import signature
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from lambdas.contracts.orders import OrderPlaced, OrderWithdrawn
 from simulation.expressions import evaluate, names
 from simulation.kernel import START
 from stacks.constructs.saga.definition import build_definition
-from stacks.constructs.saga.model import STANDARD_TIMEOUTS, SagaRecord
+from stacks.constructs.saga.model import STANDARD_TIMEOUTS, SagaRecord, SagaStep
 from stacks.orders.saga_record import COLUMNS, FULFILMENT_STATES, WITHDRAWAL_STATES
 from stacks.orders.sagas import READ_VERSIONS, saga_steps
 
@@ -42,12 +42,17 @@ class _Functions:
         return SimpleNamespace(function_arn=f"lambdas.{self._service}.{name}")
 
 
+STEPS: Sequence[SagaStep] = saga_steps(
+    **cast(Any, {stack: _Functions(stack) for stack in signature(saga_steps).parameters})
+)
+"""The steps of both sagas; each function is named by its handler."""
+
+
 class SagaWalk:
     """The walk of executions through one saga. Its functions are pure, and remember results."""
 
     def __init__(self, name: str) -> None:
         event, states = SAGAS[name]
-        stacks = {stack: _Functions(stack) for stack in signature(saga_steps).parameters}
         definition = build_definition(
             record=SagaRecord(
                 table=cast(Any, SimpleNamespace(table_name="Orders")),
@@ -56,7 +61,7 @@ class SagaWalk:
                 completed_shard="C",
                 **states,
             ),
-            steps=saga_steps(**cast(Any, stacks)),
+            steps=STEPS,
             versions=READ_VERSIONS[event],
             repair_queue=cast(Any, SimpleNamespace(queue_url="Repairs")),
             timeouts=STANDARD_TIMEOUTS,

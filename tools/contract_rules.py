@@ -16,6 +16,7 @@ def find_problems(released: Json, current: Json) -> list[str]:
     """Return a line for each change that breaks a service, with what to do in which release."""
     return [
         *_changed_samples(released, current),
+        *_missing_samples(released, current),
         *_broken_versions(released, current),
         *_dropped_versions(released, current),
         *_unread_versions(current),
@@ -51,6 +52,18 @@ def _changed_samples(released: Json, current: Json) -> Iterator[str]:
         if current["samples"].get(sample) != digest:
             done = "was edited" if sample in current["samples"] else "was removed"
             yield f"{sample} {done}: restore it; a new meaning is a new version with its own sample"
+
+
+def _missing_samples(released: Json, current: Json) -> Iterator[str]:
+    known = {*released["samples"], *current["samples"]}
+    for name, event in current["events"].items():
+        for version in event["versions"]:
+            sample = f"{name}.v{version}.json"
+            if sample not in known:
+                yield (
+                    f"{name} {version} has no sample: write tests/contracts/samples/{sample}, from "
+                    "that of another event or version (docs/how-to/add-an-event.md)"
+                )
 
 
 def _broken_versions(released: Json, current: Json) -> Iterator[str]:

@@ -63,6 +63,7 @@ def data(contracts: Any) -> Any:
 
 def add_version_2(contracts: Any) -> None:
     event(contracts)["versions"]["2"] = fields("box_id", "colour")
+    contracts["samples"]["BoxPacked.v2.json"] = "digest"
     for read in contracts["consumers"].values():
         read["BoxPacked"] = [1, 2]
 
@@ -80,7 +81,10 @@ RELEASE_A = changed(add_version_2)
         lambda contracts: None,
         lambda contracts: data(contracts)["properties"].update(colour=TEXT),
         lambda contracts: data(contracts)["properties"].pop("size"),
-        lambda contracts: contracts["events"].update(BoxLost=event(contracts)),
+        lambda contracts: (
+            contracts["events"].update(BoxLost=event(contracts)),
+            contracts["samples"].update({"BoxLost.v1.json": "digest"}),
+        ),
         lambda contracts: contracts["consumers"]["Shipping"].pop("BoxPacked"),
         lambda contracts: contracts["samples"].update({"BoxPacked.v2.json": "digest"}),
     ],
@@ -157,6 +161,16 @@ def test_sample_of_a_release_is_never_edited(change: Change, done: str):
     (problem,) = find_problems(RELEASED, changed(lambda c: change(c["samples"])))
 
     assert problem.startswith(f"BoxPacked.v1.json {done}: restore it")
+
+
+def test_version_without_a_sample_is_named():
+    release = changed(add_version_2, lambda contracts: contracts["samples"].popitem())
+
+    (problem,) = find_problems(RELEASED, release)
+
+    assert problem.startswith(
+        "BoxPacked 2 has no sample: write tests/contracts/samples/BoxPacked.v2.json"
+    )
 
 
 def test_new_version_is_first_only_read():

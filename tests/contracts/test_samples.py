@@ -93,7 +93,10 @@ class TestSamples:
             occurred_at=first.occurred_at,
         )
 
-        assert again == parsed
+        assert again == parsed, (
+            f"{sample_of(event).name}: its event_id must be {again.metadata.event_id}, made from "
+            "its source, subject and sequence"
+        )
 
 
 def test_metadata_is_the_whole_envelope():

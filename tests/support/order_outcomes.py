@@ -11,14 +11,17 @@ from emulator.polling import poll
 from lambdas.contracts.orders import OrderState
 from lambdas.orders.events import event_for_change
 from lambdas.orders.rows import order_of
+from simulation.saga_walk import STEPS
 from tests.support.cli import journey
 from tests.support.orders_platform import Platform, row, run
 from tests.support.waiting import wait_until
 
 SECONDS = 180
 """Longer than the sweeper takes to publish the event of a payment that the bus refused at first."""
-ACTIONS = ("Claim", "ReserveStock", "TakePayment", "BookShipment")
+ACTIONS = ("Claim", *(step.action.name for step in STEPS))
 """The states of a saga until it confirms the order."""
+COMPENSATIONS = ("Claim", *(step.compensation.name for step in reversed(STEPS)))
+"""The states of a withdrawal until it cancels the order."""
 
 
 def ended(

@@ -1,46 +1,37 @@
 """A saga uses the commands, refusals, columns and states of the services that it calls."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
-from typing import Any, get_args, get_origin
+from importlib import import_module
+from itertools import pairwise
+from typing import Any, cast, get_args, get_origin
 
 import pytest
 
-from lambdas.contracts import inventory, payments, shipping
 from lambdas.contracts.codec import field_types, split_bounds, unwrap_optional
 from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.orders import OrderPlaced, OrderState, OrderWithdrawn
-from lambdas.contracts.shipping import ShipmentAlreadyDispatched
+from lambdas.contracts.shipping import CancelShipment
 from lambdas.contracts.transient import TRANSIENT_ERRORS
 from lambdas.orders.domain import Order
+from simulation.saga_walk import STEPS
+from stacks.constructs.saga.definition import build_definition
+from stacks.constructs.saga.model import STANDARD_TIMEOUTS
 from stacks.constructs.saga.tasks import EXPRESSION_FAILED
 from stacks.environments import ENVIRONMENTS
 from tests.templates.checks.sagas import invoked
 from tests.templates.kinds import MACHINE
 from tests.templates.saga_definitions import SAGAS, calls, saga
 from tests.templates.synthesis import platform
+from tools.contract_modules import declared
 
+ACTIONS = {step.action.name: step for step in STEPS}
+COMPENSATIONS = {step.compensation.name: step for step in STEPS}
 COMMANDS: Mapping[str, type[Command]] = {
-    command.__name__: command
-    for module in (inventory, payments, shipping)
-    for command in vars(module).values()
-    if isinstance(command, type) and issubclass(command, Command) and command is not Command
-}
-
-
-REASONS = {
-    "ReserveStock": inventory.OutOfStock,
-    "TakePayment": payments.PaymentDeclined,
-    "BookShipment": shipping.AddressUndeliverable,
-}
-ALREADY_COMPENSATED = {
-    "ReserveStock": inventory.ReservationAlreadyReleased,
-    "TakePayment": payments.PaymentAlreadyRefunded,
-    "BookShipment": shipping.ShipmentAlreadyCancelled,
+    call.name: call.command for step in STEPS for call in (step.action, step.compensation)
 }
 STARTED_BY = {"Fulfilment": OrderPlaced, "Withdrawal": OrderWithdrawn}
-UNDOING = {"ReleaseStock", "RefundPayment", "CancelShipment"}
 
 
 def fits(wanted: Any, given: Any) -> bool:
@@ -67,8 +58,8 @@ def fits(wanted: Any, given: Any) -> bool:
 @pytest.mark.parametrize("name", SAGAS)
 class TestWords:
     def test_every_command_of_a_step_is_sent(self, environment: str, name: str):
-        doing = {"ReserveStock", "TakePayment", "BookShipment"} if name == "Fulfilment" else set()
-        assert set(calls(saga(platform(environment), name))) == doing | UNDOING
+        doing = set(ACTIONS) if name == "Fulfilment" else set()
+        assert set(calls(saga(platform(environment), name))) == doing | set(COMPENSATIONS)
 
     def test_payload_has_the_commands_fields(self, environment: str, name: str):
         provided = field_types(STARTED_BY[name])
@@ -100,37 +91,24 @@ class TestWords:
             first = state["Retry"][0]
             assert (first["ErrorEquals"][0], first["MaxAttempts"]) == (EXPRESSION_FAILED, 0)
 
-    def test_refusals_are_those_of_the_service_and_never_retried(self, environment: str, name: str):
+    def test_refusals_are_caught_and_never_retried(self, environment: str, name: str):
+        following = dict(pairwise([*reversed(COMPENSATIONS), "AnyBusy"]))
         for command, state in calls(saga(platform(environment), name)).items():
-            module = {inventory, payments, shipping} & {
-                m
-                for m in (inventory, payments, shipping)
-                if m.__name__ == COMMANDS[command].__module__
-            }
-            known = {
-                refusal.__name__
-                for m in module
-                for refusal in vars(m).values()
-                if isinstance(refusal, type)
-                and issubclass(refusal, Refusal)
-                and refusal is not Refusal
-            }
             caught = [(caught["ErrorEquals"], caught["Next"]) for caught in state["Catch"]]
             (never,) = (r["ErrorEquals"] for r in state["Retry"] if r["MaxAttempts"] == 0)
             busy, anything = list(TRANSIENT_ERRORS), ["States.ALL"]
-            if command in ("ReserveStock", "TakePayment", "BookShipment"):
+            if command in ACTIONS:
                 # An action that was compensated before is a failure, not a reason to publish.
-                refused, before = REASONS[command].__name__, ALREADY_COMPENSATED[command].__name__
+                step = ACTIONS[command]
+                refused, before = _names(step.refusals), _names(step.already_compensated)
                 assert caught == [
-                    ([refused], "AnythingToUndo"),
-                    ([before], "AnythingToUndo"),
+                    (refused, "AnythingToUndo"),
+                    (before, "AnythingToUndo"),
                     (busy, "Defer"),
                     (anything, "Defer"),
                 ]
-                assert never == [EXPRESSION_FAILED, refused, before]
-                assert {refused, before} == known - {ShipmentAlreadyDispatched.__name__}
-            elif command == "CancelShipment":
-                too_late = [ShipmentAlreadyDispatched.__name__]
+                assert never == [EXPRESSION_FAILED, *refused, *before]
+            elif too_late := _names(COMPENSATIONS[command].irreversible):
                 assert caught == [
                     (too_late, "KeepEffects"),
                     (busy, "DeferUndoing"),
@@ -138,7 +116,6 @@ class TestWords:
                 ]
                 assert never == [EXPRESSION_FAILED, *too_late]
             else:
-                following = {"RefundPayment": "ReleaseStock", "ReleaseStock": "AnyBusy"}
                 assert caught == [
                     (busy, following[command]),
                     (anything, f"DeadLetter{command}"),
@@ -184,6 +161,37 @@ class TestWords:
         assert values("KeepEffects")[":state"] == {"S": OrderState.DISPATCHED}
 
 
+def test_steps_know_every_refusal_of_their_services():
+    known = {
+        refusal
+        for service in {step.action.command.__module__ for step in STEPS}
+        for refusal in declared(import_module(service), Refusal)
+    }
+
+    assert known == {
+        refusal
+        for step in STEPS
+        for refusal in (*step.refusals, *step.already_compensated, *step.irreversible)
+    }
+
+
+def _names(refusals: Sequence[type[Refusal]]) -> list[str]:
+    return [refusal.__name__ for refusal in refusals]
+
+
+def test_step_that_may_be_irreversible_is_the_last():
+    shipping_first = [STEPS[-1], *STEPS[:-1]]
+
+    with pytest.raises(ValueError, match="BookShipment may be irreversible, so it must be the"):
+        build_definition(
+            record=cast(Any, None),
+            steps=shipping_first,
+            versions=[1],
+            repair_queue=cast(Any, None),
+            timeouts=STANDARD_TIMEOUTS,
+        )
+
+
 @pytest.mark.parametrize(
     ("wanted", "given", "does"),
     [
@@ -193,8 +201,8 @@ class TestWords:
         (tuple[str, ...], str, False),
         (tuple[str, ...], tuple[str, ...], True),
         (tuple[str, ...], tuple[int, ...], False),
-        (shipping.CancelShipment, OrderPlaced, True),
-        (OrderPlaced, shipping.CancelShipment, False),
+        (CancelShipment, OrderPlaced, True),
+        (OrderPlaced, CancelShipment, False),
     ],
 )
 def test_fitting(wanted: Any, given: Any, does: bool):

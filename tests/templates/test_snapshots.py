@@ -13,6 +13,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from stacks.environments import ENVIRONMENTS
 from tests.templates.synthesis import SERVICES, platform, readable
 
+UPDATE = "if you meant this change of the template: pytest tests/templates --snapshot-update"
 HASH = re.compile(r"[0-9a-f]{64}|^[0-9a-f]{16}$")
 
 
@@ -46,7 +47,7 @@ def test_every_stack_has_a_snapshot(environment: str):
 def test_template(environment: str, stack: str, snapshot: SnapshotAssertion):
     template = masked(readable(platform(environment).templates[stack]))
 
-    assert template == snapshot(extension_class=JSONSnapshotExtension)
+    assert template == snapshot(extension_class=JSONSnapshotExtension), UPDATE
 
 
 def test_only_hashes_are_masked():

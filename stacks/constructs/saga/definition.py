@@ -36,7 +36,16 @@ def build_definition(
     Its input is the ``detail`` of the event that starts it: ``metadata`` and ``data``. A state
     machine cannot upcast data, so the fields that the commands need are the same in all
     ``versions`` of that event.
+
+    Raises:
+        ValueError: a step that may be irreversible is not the last one.
     """
+    for step in steps[:-1]:
+        if step.irreversible:
+            raise ValueError(
+                f"{step.action.name} may be irreversible, so it must be the saga's last step, and "
+                f"{steps[-1].action.name} is: put it before"
+            )
     tasks = Tasks(record, repair_queue.queue_url, timeouts)
     first, undo = steps[0].action.name, steps[-1].compensation.name
     return {

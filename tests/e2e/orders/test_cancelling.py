@@ -3,6 +3,7 @@
 from tests.support.cli import journey
 from tests.support.order_outcomes import (
     ACTIONS,
+    COMPENSATIONS,
     check_promises,
     deliver_again,
     ended,
@@ -56,7 +57,7 @@ class TestCancelling:
         assert (code, trace["problems"]) == (0, [])
         assert steps(trace) == {
             "Fulfilment": [*ACTIONS, "Confirm"],
-            "Withdrawal": ["Claim", "CancelShipment", "RefundPayment", "ReleaseStock", "Reject"],
+            "Withdrawal": [*COMPENSATIONS, "Reject"],
         }
         entries = trace["records"]["payments"]["entries"]
         assert [entry["kind"] for entry in entries] == ["CHARGE", "REFUND"]

@@ -8,6 +8,7 @@ import pytest
 
 from ops.console.saga_picture import WIDTH, Picture, picture_of
 from ops.orders.executions import Execution, execution_of
+from simulation.saga_walk import STEPS
 from tests.unit.ops.dead_letter_samples import templates
 from tests.unit.ops.order_samples import ARN, OUT_OF_STOCK, STARTED, happened, task
 
@@ -33,17 +34,12 @@ def idle() -> Picture:
 
 
 def test_actions_are_in_their_order_and_each_compensation_is_below_its_action(idle: Picture):
-    assert row(idle, 0) == ["Claim", "ReserveStock", "TakePayment", "BookShipment", "Confirm"]
-    assert row(idle, 1)[::-1][:4] == [
-        "Undo", "CancelShipment", "RefundPayment", "ReleaseStock",
-    ]  # fmt: skip
+    names = {step.action.name: step.compensation.name for step in STEPS}
+    assert row(idle, 0) == ["Claim", *names, "Confirm"]
+    back = ["Undo", *reversed(names.values())]
+    assert row(idle, 1)[::-1][: len(back)] == back
     at = {box.name: box.x for box in idle.boxes}
-    for action, compensation in (
-        ("BookShipment", "CancelShipment"),
-        ("TakePayment", "RefundPayment"),
-        ("ReserveStock", "ReleaseStock"),
-    ):
-        assert at[action] == at[compensation]
+    assert {at[action] - at[names[action]] for action in names} == {0}
 
 
 def test_states_that_were_not_entered_are_idle_and_exits_are_hidden(idle: Picture):
