@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from unicodedata import category
 
 from lambdas.contracts.requests import Text
+from lambdas.contracts.text import text_problem
 
 
 class AddressState(StrEnum):
@@ -96,13 +97,18 @@ class WantedContact:
 
 
 def _is_name(text: str) -> bool:
-    """Return whether ``text`` has only letters and a name's punctuation, and no domain."""
+    """Return whether ``text`` has only visible letters and a name's punctuation, and no domain."""
+    kinds = [category(character) for character in text]
+    without_marks = "".join(
+        character for character, kind in zip(text, kinds, strict=True) if kind[0] != "M"
+    )
     return (
-        any(map(str.isalpha, text))
+        len(text) <= MAX_NAME
+        and text_problem(text) is None
+        and any(map(str.isalpha, text))
         and all(
-            category(character) in LETTERS_AND_MARKS or character in PUNCTUATION_IN_NAMES
-            for character in text
+            kind in LETTERS_AND_MARKS or character in PUNCTUATION_IN_NAMES
+            for character, kind in zip(text, kinds, strict=True)
         )
-        and DOMAIN.search(text) is None
-        and len(text) <= MAX_NAME
+        and DOMAIN.search(without_marks) is None
     )

@@ -71,6 +71,8 @@ def test_invalid_address_is_reported_as_field_email(email: Any):
             "Ann/Bob",
             "Ann: pay",
         ),
+        *("\u3164", "A\u034fB", "Ann\ufe0f", "\uffa0 \u115f"),
+        *("evil.c\u034fom", "evil.e\u0301xample"),
     ],
 )
 def test_invalid_name_is_reported_as_field_name(name: Any):
