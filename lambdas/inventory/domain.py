@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from zlib import crc32
 
+from lambdas.contracts.bounds import quoted
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.inventory import (
@@ -23,7 +24,7 @@ from lambdas.contracts.inventory import (
     StockSoldOut,
 )
 from lambdas.contracts.text import sku_problem
-from lambdas.contracts.values import MAX_SKUS, Line
+from lambdas.contracts.values import MAX_QUANTITY, MAX_SKUS, Line
 
 DEFAULT_MINIMUM = 5
 """The minimum of a SKU for which no delivery has set one."""
@@ -117,6 +118,11 @@ def merge_lines_by_sku(command: ReserveStock | ReceiveStock) -> tuple[Line, ...]
         if isinstance(line, DeliveredLine) and line.minimum is not None and line.minimum < 0:
             problems.append(f"lines[{i}].minimum must be at least 0, not {line.minimum}")
         units[line.sku] += line.quantity
+    problems += [
+        f"lines have {together} of {quoted(sku)}, and at most {MAX_QUANTITY} may be"
+        for sku, together in units.items()
+        if together > MAX_QUANTITY
+    ]
     if len(units) > MAX_SKUS:
         problems.append(f"lines must name at most {MAX_SKUS} SKUs, not {len(units)}")
     if problems:

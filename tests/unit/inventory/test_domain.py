@@ -9,7 +9,7 @@ from lambdas.contracts.inventory import (
     ReservationState,
     ReserveStock,
 )
-from lambdas.contracts.values import MAX_SKUS, Line
+from lambdas.contracts.values import MAX_QUANTITY, MAX_SKUS, Line
 from lambdas.inventory.domain import (
     Reservation,
     StockBusyError,
@@ -37,6 +37,15 @@ def reservation(state: str, explanation: str = "") -> Reservation:
         changed_at="",
         explanation=explanation,
     )
+
+
+def test_lines_of_one_sku_together_have_at_most_what_one_line_may_have():
+    half = MAX_QUANTITY // 2
+    fit = ReserveStock(order_id="o1", lines=(line("A", half), line("A", half)))
+    assert merge_lines_by_sku(fit) == (line("A", MAX_QUANTITY),)
+
+    with pytest.raises(ContractError, match="lines have 1000000001 of 'A'"):
+        merge_lines_by_sku(ReserveStock(order_id="o1", lines=(*fit.lines, line("A", 1))))
 
 
 def test_lines_of_one_sku_are_summed():
