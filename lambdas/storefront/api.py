@@ -93,6 +93,8 @@ class ListedOrder:
     placed_at: Time
     changed_at: Time
     held: bool | None = None
+    explanation: str | None = None
+    """Why it was cancelled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

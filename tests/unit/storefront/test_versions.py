@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from lambdas.contracts.codec import decode
 from lambdas.contracts.orders import OrderCancelled
+from lambdas.contracts.responses import encode_response
+from lambdas.storefront.api import ListedOrder
 from lambdas.storefront.customer_orders import render_order
 from lambdas.storefront.timeline import render_timeline
 from ops.views.registry import VIEWS
@@ -69,7 +72,7 @@ def test_customer_sees_the_explanation_that_the_version_has(
         projection.deliver(placed("o1"), ("o1", cancelled(version, "o1")))
 
     line = render_timeline(timelines.table.items["o1",])["events"][-1]
-    listed = render_order(orders.table.items["o1",])
+    listed = encode_response(decode(ListedOrder, render_order(orders.table.items["o1",])))
 
     assert (line["event"], listed["state"]) == ("OrderCancelled", "CANCELLED")
     assert line.get("explanation") == listed.get("explanation") == EXPLANATION[version]
