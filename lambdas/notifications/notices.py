@@ -10,7 +10,7 @@ from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.notifications import NOTIFIED_EVENTS
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.parsing import parse_event
-from lambdas.notifications.invoices import IssuedInvoice
+from lambdas.notifications.invoices import IssuedInvoice, invoice_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Notice:
     """The invoice of a confirmed order; None if it could not be issued, and for other events."""
 
 
-def parse_notice(event: Mapping[str, Any]) -> Notice:
+def parse_notice(delivered: Mapping[str, Any]) -> Notice:
     """Parse what ``notify_customer`` is invoked with.
 
     A confirmed order comes from ``issue_invoice``: in Lambda's record of its success or, by way of
@@ -31,17 +31,24 @@ def parse_notice(event: Mapping[str, Any]) -> Notice:
     https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
 
     Raises:
-        ContractError: it is none of these.
+        ContractError: it is none of these, or the invoice is another order's.
     """
-    match event:
+    match delivered:
         case {"requestPayload": confirmed, "responsePayload": invoice}:
-            return Notice(
-                event=parse_event([OrderConfirmed], confirmed),
-                invoice=decode(IssuedInvoice, invoice),
-            )
+            event = parse_event([OrderConfirmed], confirmed)
+            return Notice(event=event, invoice=_invoice_of(event.data, invoice))
         case {"Records": [{"Sns": {"Message": str(message)}}]}:
             return Notice(event=parse_event([OrderConfirmed], _failed_event(message)))
-    return Notice(event=parse_event(NOTIFIED_EVENTS, event))
+    return Notice(event=parse_event(NOTIFIED_EVENTS, delivered))
+
+
+def _invoice_of(order: OrderConfirmed, response: object) -> IssuedInvoice:
+    """Return the order's invoice. No other order's is mailed to its customer."""
+    invoice = decode(IssuedInvoice, response)
+    if invoice != invoice_for(order):
+        problem = f"it is not the invoice of order {order.order_id}"
+        raise ContractError(IssuedInvoice.__name__, [problem])
+    return invoice
 
 
 def _failed_event(record: str) -> Mapping[str, Any]:

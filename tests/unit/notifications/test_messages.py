@@ -133,6 +133,16 @@ def test_confirmed_order_comes_with_its_invoice_when_that_is_issued():
     assert parse_notice(record) == Notice(event=event, invoice=invoice)
 
 
+@pytest.mark.parametrize("field", ["order_id", "customer_id", "number", "key"])
+def test_invoice_of_another_order_is_refused(field: str):
+    """It would be mailed to the customer of this one."""
+    own = encode(invoice_for(parse_sample(OrderConfirmed).data))
+    record = {"requestPayload": CONFIRMED, "responsePayload": own | {field: "another"}}
+
+    with pytest.raises(ContractError, match="it is not the invoice of order"):
+        parse_notice(record)
+
+
 def test_confirmed_order_comes_alone_when_its_invoice_failed():
     record = {"requestPayload": CONFIRMED, "responsePayload": {"errorType": "NoSuchBucket"}}
 
