@@ -93,10 +93,8 @@ MUTANTS = (
     Mutant(
         "an order's row is written over what others wrote",
         "lambdas.orders.store",
-        "order_of(rows[1])\n        return put_if_unchanged(\n"
-        "            self._dynamodb, self._table, *rows, version_attributes=VERSION_ATTRIBUTES",
-        "order_of(rows[1])\n        return put_if_unchanged(\n"
-        '            self._dynamodb, self._table, *rows, version_attributes=("order_id",)',
+        "self._table, old, new, version_attributes=VERSION_ATTRIBUTES",
+        'self._table, old, new, version_attributes=("order_id",)',
         found_by=(BY_SEEDS,),
     ),
     Mutant(
