@@ -127,8 +127,12 @@ class PureHandlers:
         """Ignore a line of a function's log."""
 
     def run(self, module: str, payload: str, rows: Rows) -> Answer:
-        """Run a handler with a payload, on these rows of its service."""
-        places = [list(KEYS).index(table) for table in TABLES[module.split(".")[1]]]
+        """Run a handler with a payload, on these rows of its service.
+
+        Raises:
+            LookupError: the model lacks the service's tables.
+        """
+        places = [list(KEYS).index(table) for table in _tables_of(module)]
         versions, answer, error = self._run(module, payload, tuple(rows[at] for at in places))
         writes = []
         for version in versions:
@@ -146,7 +150,7 @@ class PureHandlers:
     def _execute(
         self, module: str, payload: str, rows: Sequence[str]
     ) -> tuple[Sequence[Sequence[str]], str, str]:
-        tables = TABLES[module.split(".")[1]]
+        tables = _tables_of(module)
         self._tables.load(dict(zip(tables, map(_parsed, rows), strict=True)))
         versions: list[Sequence[str]] = []
         self._tables.on_changes = lambda _: versions.append(tuple(map(self._row, tables)))
@@ -257,6 +261,16 @@ class _Calls:
         posted = (entry.kind.value,) if entry else ()
         self.payment = Payment(after, (*self.payment.entries, *posted))
         return after
+
+
+def _tables_of(module: str) -> Sequence[str]:
+    service = module.split(".")[1]
+    if service not in TABLES:
+        raise LookupError(
+            f"the model has no table of {service}: add it to KEYS, Rows, TABLES and SETTINGS in "
+            "simulation/pure_handlers.py"
+        )
+    return TABLES[service]
 
 
 def _parsed(row: str) -> dict[str, Any] | None:
