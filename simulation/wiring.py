@@ -1,7 +1,7 @@
 """Makes the parts that the templates declare in a world, and connects them."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from emulator.delivery_rules.retry_policies import Limits
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 SERVICES = (
-    "Backbone", "CardProvider", "Disputes", "Inventory", "Orders", "Payments", "Purchasing",
-    "Shipping", "Supplier", "Warehouse",
+    "Backbone", "CardProvider", "Disputes", "Orders", "Purchasing", "Supplier", "Warehouse",
 )  # fmt: skip
-"""The stacks that are simulated. Deliveries to other stacks are dropped."""
+"""The stacks that are simulated, with those that a saga calls. Deliveries to others are dropped."""
 NOT_RUN = ("backbone.scale_stream",)
 """Functions whose services are not simulated."""
 
@@ -34,9 +33,10 @@ class Wiring:
 
     def wire(self, templates: Templates) -> None:
         """Make and connect all parts that the templates declare."""
+        simulated = {*SERVICES, *_called_by_sagas(templates)}
 
         def all_of(kind: str) -> list[Resource]:
-            return [r for r in templates.all(f"AWS::{kind}") if _stack(r.name) in SERVICES]
+            return [r for r in templates.all(f"AWS::{kind}") if _stack(r.name) in simulated]
 
         tables = all_of("DynamoDB::GlobalTable")
         self._world.table_names = [table.name for table in tables]
@@ -219,6 +219,13 @@ class Wiring:
         """Return the factor by which a schedule's period is longer, which makes a run faster."""
         calm = self._kernel.now >= self._chance.calm_from
         return self._chance.between("tick", 10, 30) if calm else self._chance.between("tick", 2, 8)
+
+
+def _called_by_sagas(templates: Templates) -> Iterator[str]:
+    for machine in templates.all("AWS::StepFunctions::StateMachine"):
+        for state in json.loads(machine.properties["DefinitionString"])["States"].values():
+            if function := state.get("Arguments", {}).get("FunctionName"):
+                yield _stack(function)
 
 
 def _stack(name: str) -> str:
