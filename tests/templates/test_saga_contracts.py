@@ -14,6 +14,7 @@ from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.orders import OrderPlaced, OrderState, OrderWithdrawn
 from lambdas.contracts.shipping import CancelShipment
 from lambdas.contracts.transient import TRANSIENT_ERRORS
+from lambdas.notifications.messages import REJECTIONS
 from lambdas.orders.domain import Order
 from simulation.saga_walk import STEPS
 from stacks.constructs.saga.definition import build_definition
@@ -173,6 +174,12 @@ def test_steps_know_every_refusal_of_their_services():
         for step in STEPS
         for refusal in (*step.refusals, *step.already_compensated, *step.irreversible)
     }
+
+
+def test_each_refusal_has_a_text_for_customers():
+    reasons = [name for step in STEPS for name in _names(step.refusals)]
+
+    assert sorted(reasons) == sorted(REJECTIONS), "REJECTIONS in lambdas/notifications/messages.py"
 
 
 def _names(refusals: Sequence[type[Refusal]]) -> list[str]:
