@@ -200,10 +200,10 @@ MUTANTS = (
         "stacks.constructs.saga.compensation_states",
         """columns.closed_shard: tasks.shard,
         },
-        remove=(columns.open_shard, columns.check_after),""",
+        remove=(columns.open_shard, columns.check_after, columns.dedup_bucket),""",
         """columns.closed_shard: tasks.shard,
         },
-        remove=(columns.open_shard,),""",
+        remove=(columns.open_shard, columns.dedup_bucket),""",
         found_by=(BY_MODEL,),
     ),
     Mutant(

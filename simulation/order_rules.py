@@ -18,6 +18,7 @@ from lambdas.contracts.orders import (
 from lambdas.contracts.times import format_time
 from lambdas.contracts.values import PricedLine
 from lambdas.inventory.domain import StockLevel
+from lambdas.orders.dedup_key import with_dedup_key
 from lambdas.orders.domain import Order, next_check, shard
 from lambdas.orders.rows import row_of
 from lambdas.runtime.dynamodb import to_item
@@ -68,7 +69,7 @@ def starts(*, faults: int, cancellations: int, disputes: int) -> Iterator[World]
             changed_at=now,
             cause="",
         )
-        rows = Rows(_row(row_of(order)), stock=_row(encode(stock)))
+        rows = Rows(_row(row_of(with_dedup_key(order))), stock=_row(encode(stock)))
         yield World(
             rows, events=frozenset({order_event("", rows.order)}), faults=faults,
             cancellations=cancellations, disputes=disputes,
@@ -149,6 +150,8 @@ def _problem_of_order(order: Order) -> str:
         return f"it is {order.state}, and is checked at {order.check_after}"
     if (order.deferred_shard is None) is waits or (waits and order.state not in OPEN_STATES):
         return f"it is {order.state}, and deferred since {order.deferred_since}"
+    if order.dedup_bucket and order.state in UNDONE_STATES:
+        return f"it is {order.state}, and compared with other orders"
     if order.reason and order.state in FULFILLED_STATES:
         return f"it is {order.state}, because of {order.reason}"
     return ""

@@ -42,6 +42,7 @@ def cancel(
             sequence=order.sequence + 1,
             changed_at=now,
             closed_shard=shard(order.order_id),
+            dedup_bucket=None,
             **NO_LONGER_OPEN,
         )
     if order.state == OrderState.PLACED and order.cancel_requested_at is None:

@@ -113,7 +113,7 @@ class Order:
     attention_requested_at: str | None = None
     """When an operator's attention was requested; None if it was not."""
     dedup_bucket: str | None = None
-    """The period in which the order was placed and a shard; absent once judged a duplicate."""
+    """The period in which it was placed and a shard; absent once judged a duplicate, or undone."""
     dedup_key: str | None = None
     """A digest that is equal for orders that look the same, and the time of placing."""
     duplicate_of: str | None = None

@@ -20,6 +20,7 @@ COLUMNS = RecordColumns(
     open_shard=OrderColumn.OPEN_SHARD,
     check_after=OrderColumn.CHECK_AFTER,
     closed_shard=OrderColumn.CLOSED_SHARD,
+    dedup_bucket=OrderColumn.DEDUP_BUCKET,
     deferred_shard=OrderColumn.DEFERRED_SHARD,
     deferred_since=OrderColumn.DEFERRED_SINCE,
     deferred_step=OrderColumn.DEFERRED_STEP,

@@ -110,6 +110,7 @@ def test_closed_record_leaves_the_index_of_open_records(harness):
         harness.run(opened)
         record = harness.record(opened)
         assert not {"open_shard", "check_after"} & record.keys()
+        assert ("dedup_bucket" in record) is not over
         assert record.get("closed_shard") == (opened["data"]["order_id"][0] if over else None)
 
 

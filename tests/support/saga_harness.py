@@ -101,6 +101,7 @@ class SagaHarness:
                 "sequence": {"N": "1"},
                 "open_shard": {"S": "0"},
                 "check_after": {"S": "2026-12-01T08:31:00+00:00"},
+                "dedup_bucket": {"S": "2026-12-01T08:25+00:00 0"},
             },
         )
         data = {"order_id": order_id, "script": json.dumps(script), "lines": ["only one"]}

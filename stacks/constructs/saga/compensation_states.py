@@ -82,7 +82,7 @@ def _reject(tasks: Tasks) -> State:
             columns.explanation: "{% $explanation %}",
             columns.closed_shard: tasks.shard,
         },
-        remove=(columns.open_shard, columns.check_after),
+        remove=(columns.open_shard, columns.check_after, columns.dedup_bucket),
     ) | {
         "Catch": catch_failures("Reject", tasks.timeouts, next=DEFER_UNDOING),
         "Next": "AllUndone",

@@ -100,6 +100,9 @@ class RecordColumns:
     """Its sort key: when an open record is looked at again."""
     closed_shard: str
     """The key of a sparse index of closed records: the first letter of the record's key."""
+    dedup_bucket: str
+    """The key of a sparse index of records that may repeat each other; none that was undone does.
+    """
     deferred_shard: str
     """The key of a sparse index of deferred records: the first letter of the record's key."""
     deferred_since: str

@@ -8,6 +8,7 @@ import pytest
 from lambdas.contracts.orders import OrderState
 from lambdas.orders.cancellation import TooLateError, cancel
 from lambdas.orders.customer_view import customer_view
+from lambdas.orders.dedup_key import with_dedup_key
 from lambdas.orders.domain import shard
 from tests.support.order_requests import placed
 from tests.support.order_states import DEFERRED, NOW, changed, order
@@ -105,3 +106,12 @@ def test_cancelling_a_deferred_order_makes_it_due_at_once():
     before = replace(placed(), **deferred)
 
     assert changed(before, cancel(before, now=NOW)) == {**THE_WISH, "check_after": NOW}
+
+
+def test_order_that_is_cancelled_at_once_is_compared_with_no_other():
+    """Who places and cancels alike orders again and again would keep the job from the others."""
+    order = with_dedup_key(placed())
+    assert order.dedup_bucket
+
+    assert cancel(order, now=NOW).dedup_bucket is None
+    assert cancel(replace(order, claimed_by={"one"}), now=NOW).dedup_bucket
