@@ -26,6 +26,7 @@ ACCESS_LOG = {
     "status": "$context.status",
     "caller": "$context.authorizer.claims.sub",
     "client": "$context.authorizer.claims.client_id",
+    "operator": "$context.identity.userArn",
     "address": "$context.identity.sourceIp",
     "latency_ms": "$context.responseLatency",
     "integration_error": "$context.integrationErrorMessage",
@@ -33,6 +34,8 @@ ACCESS_LOG = {
 }
 """A line says who called, with which client and from which address, and nothing of the content.
 
+A token has a subject and a client. An operator's request that is signed with credentials of AWS has
+neither: it has a user or role.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
 """
 

@@ -45,4 +45,5 @@ BREAKAGES: list[Case] = [
     ),
     (api.api_stage_is_throttled_and_logged, change(kinds.STAGE, "", "DefaultRouteSettings")),
     (api.api_stage_is_throttled_and_logged, change(kinds.STAGE, "", "AccessLogSettings")),
+    (api.access_log_says_who_called, change(kinds.STAGE, "", "AccessLogSettings")),
 ]

@@ -79,3 +79,18 @@ def api_stage_is_throttled_and_logged(platform: Platform) -> Iterator[str]:
                 yield f"{stage}: {name} is not set"
         if not stage.properties.get("AccessLogSettings", {}).get("DestinationArn"):
             yield f"{stage}: it keeps no access log"
+
+
+@check
+def access_log_says_who_called(platform: Platform) -> Iterator[str]:
+    """A token has a subject; a request that is signed with credentials of AWS has none.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+    """
+    callers = {"JWT": "$context.authorizer.claims.sub", "AWS_IAM": "$context.identity.userArn"}
+    used = {route.properties["AuthorizationType"] for route in platform.all(ROUTE)}
+    for stage in platform.all(STAGE):
+        line = stage.properties.get("AccessLogSettings", {}).get("Format", "")
+        for kind in sorted(used & set(callers)):
+            if callers[kind] not in line:
+                yield f"{stage}: the access log does not say who called with {kind}"
