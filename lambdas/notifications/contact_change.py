@@ -3,16 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
 from lambdas.notifications.confirmations import SUBJECT, Token, confirmation_text, expiry
 from lambdas.notifications.contact_store import Contacts, PendingContacts
 from lambdas.notifications.contacts import AddressState, PendingContact, WantedContact
-from lambdas.notifications.ses import send_through_ses, text_content
+from lambdas.notifications.ses import is_throttled, send_through_ses, text_content
+from lambdas.runtime.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from types_boto3_sesv2 import SESV2Client
+
+
+RETRY = RetryPolicy(max_attempts=3, base_delay=1.0)
+"""Waits at most 3 s altogether: the customer waits, too."""
 
 
 def create_secret() -> str:
@@ -32,6 +38,8 @@ class ContactChange:
     """The URL of the HTTP API, in the link."""
     ses: "SESV2Client"
     """boto3's client of SES v2, which must not retry a request by itself."""
+    retry: RetryPolicy = RETRY
+    """How often a mail that SES throttles is tried, and how long to wait in between."""
     new_secret: Callable[[], str] = create_secret
 
     def request(self, customer_id: str, wanted: WantedContact, *, now: datetime) -> AddressState:
@@ -53,10 +61,9 @@ class ContactChange:
         self.pending.put(customer_id, pending, now=now)
         if self.sender:
             text = confirmation_text(token, api_url=self.api_url)
-            send_through_ses(
-                self.ses,
-                sender=self.sender,
-                to=wanted.email,
-                content=text_content(SUBJECT, text),
+            content = text_content(SUBJECT, text)
+            send = partial(
+                send_through_ses, self.ses, sender=self.sender, to=wanted.email, content=content
             )
+            self.retry.call(send, is_transient=is_throttled)
         return AddressState.UNCONFIRMED

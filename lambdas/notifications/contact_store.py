@@ -1,6 +1,7 @@
 """The table of contacts, and the table that counts confirmation mails."""
 
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import decode, encode
@@ -16,9 +17,15 @@ from lambdas.notifications.confirmations import (
 )
 from lambdas.notifications.contacts import Contact, PendingContact, WantedContact
 from lambdas.runtime.dynamodb import from_item, to_item
+from lambdas.runtime.retry import RetryPolicy
+from lambdas.runtime.transactions import is_transient, transact
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+
+RETRY = RetryPolicy(max_attempts=5, base_delay=0.02)
+"""Waits at most 0.3 s altogether for another request of the same customer."""
 
 
 class Contacts:
@@ -68,21 +75,24 @@ class Contacts:
 
     def erase(self, customer_id: str) -> bool:
         """Delete a customer's contact, a pending one included; return whether there was one."""
-        response = self._dynamodb.delete_item(
+        delete = partial(
+            self._dynamodb.delete_item,
             TableName=self._table,
             Key=to_item({"customer_id": customer_id}),
             ReturnValues="ALL_OLD",
         )
-        return "Attributes" in response
+        return "Attributes" in RETRY.call(delete, is_transient=is_transient)
 
     def _update(self, customer_id: str, *, values: dict[str, Any], **request: Any) -> bool:
+        update = partial(
+            self._dynamodb.update_item,
+            TableName=self._table,
+            Key=to_item({"customer_id": customer_id}),
+            ExpressionAttributeValues=to_item(values),
+            **request,
+        )
         try:
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=to_item({"customer_id": customer_id}),
-                ExpressionAttributeValues=to_item(values),
-                **request,
-            )
+            RETRY.call(update, is_transient=is_transient)
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True
@@ -117,13 +127,8 @@ class PendingContacts:
                 ),
             }
         }
-        try:
-            self._dynamodb.transact_write_items(TransactItems=[*counts, store])
-        except self._dynamodb.exceptions.TransactionCanceledException as cancelled:
-            reasons = [each.get("Code") for each in cancelled.response["CancellationReasons"]]
-            if "ConditionalCheckFailed" not in reasons:
-                raise
-            raise TooManyConfirmationsError from None
+        if transact(self._dynamodb, [*counts, store], RETRY) is not None:
+            raise TooManyConfirmationsError
 
     def _count(self, counter: str, *, limit: int, now: datetime) -> Any:
         """Return the transaction's item that counts one mail.

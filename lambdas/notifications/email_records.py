@@ -47,6 +47,13 @@ class EmailRejectedError(Exception):
     """SES did not accept the e-mail; the message is SES's reason. Sending may be tried again."""
 
 
+class EmailThrottledError(EmailRejectedError):
+    """SES takes no e-mail for now: too many were sent. It may take it in some seconds or minutes.
+
+    https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html
+    """
+
+
 def require_outcome(record: EmailRecord) -> EmailRecord:
     """Return the record; raise EmailOutcomeUnknownError if its state is still SENDING."""
     if record.state == SENDING:

@@ -18,11 +18,16 @@ from lambdas.notifications.email_records import (
     require_outcome,
 )
 from lambdas.notifications.messages import EmailMessage, add_salutation
-from lambdas.notifications.ses import send_through_ses, text_content
+from lambdas.notifications.ses import is_throttled, send_through_ses, text_content
 from lambdas.notifications.store import EmailRecords
+from lambdas.runtime.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from types_boto3_sesv2 import SESV2Client
+
+
+TRIES = 6
+"""How often an e-mail that SES throttles is tried within one attempt of its function."""
 
 
 def clock() -> str:
@@ -44,6 +49,7 @@ class MailSender:
         records: EmailRecords,
         sender: str,
         ses: "SESV2Client",
+        retry: RetryPolicy,
         now: Callable[[], str] = clock,
     ) -> None:
         """Keep the clients and stores that ``send`` uses.
@@ -53,22 +59,30 @@ class MailSender:
             records: the records of e-mails.
             sender: the address that e-mails come from; if it is empty, they are only recorded.
             ses: boto3's client of SES v2, which must not retry a request by itself.
+            retry: how often an e-mail that SES throttles is tried, and how long to wait in between.
             now: returns the current time: UTC, ISO 8601.
         """
         self._contacts = contacts
         self._records = records
         self._sender = sender
         self._ses = ses
+        self._retry = retry
         self._now = now
 
     def send(self, message: EmailMessage) -> EmailRecord:
         """Send the e-mail and record it; if there is a record already, only return that.
+
+        While SES throttles, it waits and tries again. Meanwhile there is no record, so that another
+        attempt may send the e-mail.
 
         Raises:
             EmailOutcomeUnknownError: an earlier or this attempt called SES; the outcome is unknown.
             EmailRejectedError: SES did not accept it. Its record is deleted, so sending it may be
                 tried again.
         """
+        return self._retry.call(lambda: self._try_send(message), is_transient=is_throttled)
+
+    def _try_send(self, message: EmailMessage) -> EmailRecord:
         contact = self._contacts.find(message.customer_id)
         record = EmailRecord(
             order_id=message.order_id,

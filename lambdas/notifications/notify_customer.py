@@ -4,12 +4,13 @@ from typing import Any
 
 from lambdas.notifications.contact_store import Contacts
 from lambdas.notifications.email_records import event_for_record
-from lambdas.notifications.mail_sender import MailSender
+from lambdas.notifications.mail_sender import TRIES, MailSender
 from lambdas.notifications.messages import compose_email, compose_invoice_email
 from lambdas.notifications.notices import parse_notice
 from lambdas.notifications.store import EmailRecords, Invoices
 from lambdas.runtime.aws import SINGLE_ATTEMPT, client
 from lambdas.runtime.log import log
+from lambdas.runtime.retry import RetryPolicy
 from lambdas.runtime.settings import setting
 
 invoices = Invoices(setting("INVOICES_BUCKET"), s3=client("s3"))
@@ -18,6 +19,7 @@ mail_sender = MailSender(
     records=EmailRecords(setting("EMAIL_RECORDS_TABLE"), dynamodb=client("dynamodb")),
     sender=setting("SENDER"),
     ses=client("sesv2", SINGLE_ATTEMPT),
+    retry=RetryPolicy(max_attempts=TRIES, base_delay=int(setting("THROTTLED_MILLISECONDS")) / 1000),
 )
 
 

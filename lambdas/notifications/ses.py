@@ -2,12 +2,23 @@
 
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+)
 
-from lambdas.notifications.email_records import EmailOutcomeUnknownError, EmailRejectedError
+from lambdas.notifications.email_records import (
+    EmailOutcomeUnknownError,
+    EmailRejectedError,
+    EmailThrottledError,
+)
 
 if TYPE_CHECKING:
     from types_boto3_sesv2 import SESV2Client
+
+THROTTLED = ("ThrottlingException", "TooManyRequestsException")
 
 
 def send_through_ses(ses: "SESV2Client", *, sender: str, to: str, content: Any) -> str:
@@ -22,6 +33,7 @@ def send_through_ses(ses: "SESV2Client", *, sender: str, to: str, content: Any) 
 
     Raises:
         EmailOutcomeUnknownError: it may have been sent.
+        EmailThrottledError: it was not sent, and may be later.
         EmailRejectedError: it was not sent.
     """
     ses.close()
@@ -35,10 +47,19 @@ def send_through_ses(ses: "SESV2Client", *, sender: str, to: str, content: Any) 
         code = refused.response["Error"]["Code"]
         if refused.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
             raise EmailOutcomeUnknownError(f"SES failed: {code}") from None
+        if code in THROTTLED:
+            raise EmailThrottledError(f"SES takes no e-mail for now: {code}") from None
         raise EmailRejectedError(f"SES rejected the e-mail: {code}") from None
     except (ConnectTimeoutError, EndpointConnectionError) as unreached:
         raise EmailRejectedError(f"SES was not reached: {unreached}") from None
+    except HTTPClientError as lost:
+        raise EmailOutcomeUnknownError(f"SES's answer was lost: {lost}") from None
     return str(response["MessageId"])
+
+
+def is_throttled(error: BaseException) -> bool:
+    """Return whether an e-mail was not sent because SES takes none for now."""
+    return isinstance(error, EmailThrottledError)
 
 
 def text_content(subject: str, text: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The functions of notifications that events invoke: they send e-mails and issue invoices."""
 
 from functools import partial
+from math import ceil
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -16,6 +17,19 @@ from stacks.constructs.grants import grant
 from stacks.constructs.packages import PackagesLayer
 from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
+
+ANSWER_SECONDS = 15
+"""It waits long for SES's response, because a lost response cannot be requested again."""
+FIRST_WAIT, SHORT_FIRST_WAIT = 10_000, 250
+"""How long at most an e-mail that SES throttles waits before its second try, in milliseconds.
+
+With Lambda's two retries, SES may throttle for ten minutes, as AWS says. Other e-mails wait in
+Lambda's queue meanwhile. That takes a concurrency of its own. Without one, those that wait could
+take all of the account's, so the waits are short.
+https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html
+"""
+WAITS = 31
+"""How many times that all waits take: each of the five is twice as long as the one before."""
 
 
 class NotificationFunctions:
@@ -39,16 +53,19 @@ class NotificationFunctions:
             scope,
             env=env,
             alarms=alarms,
-            timeout=Duration.seconds(15),
+            timeout=Duration.seconds(ANSWER_SECONDS),
             reserved_concurrency=env.notification_concurrency,
         )
+        wait = FIRST_WAIT if env.notification_concurrency else SHORT_FIRST_WAIT
         self.notify_customer = function(
             id="NotifyCustomer",
             handler="notifications.notify_customer",
+            timeout=Duration.seconds(ANSWER_SECONDS + ceil(wait * WAITS / 1_000)),
             settings={
                 **invoices_settings,
                 "CUSTOMERS_TABLE": customers.table_name,
                 "EMAIL_RECORDS_TABLE": email_records.table_name,
+                "THROTTLED_MILLISECONDS": str(wait),
                 "SENDER": env.sender.address if env.sender else "",
             },
             on_success=to_bus(bus, CustomerNotified),

@@ -15,6 +15,7 @@ from lambdas.notifications.mail_sender import MailSender
 from lambdas.notifications.messages import EmailMessage
 from lambdas.notifications.store import EmailRecords
 from lambdas.runtime.dynamodb import from_item, to_item
+from lambdas.runtime.retry import RetryPolicy
 from tests.support.doubles import ClientDouble
 
 ADDRESS = "ada@example.com"
@@ -33,6 +34,7 @@ MESSAGE = EmailMessage(
     text="Your order is confirmed.",
 )
 SENDER = "shop@example.com"
+AT_ONCE = RetryPolicy(max_attempts=1)
 
 
 class Ses(ClientDouble):
@@ -95,13 +97,18 @@ class Mailer:
         self.dynamodb.put_item(TableName=self.contacts_table, Item=item)
 
     def mail_sender(
-        self, *, sender: str = SENDER, records: EmailRecords | None = None
+        self,
+        *,
+        sender: str = SENDER,
+        records: EmailRecords | None = None,
+        retry: RetryPolicy = AT_ONCE,
     ) -> MailSender:
         return MailSender(
             contacts=self.contacts,
             records=records or self.records,
             sender=sender,
             ses=self.ses,
+            retry=retry,
             now=lambda: f"2026-12-01T08:26:{next(self._seconds):02}+00:00",
         )
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
+from lambdas.notifications.mail_sender import TRIES
 from stacks.environments import ENVIRONMENTS, LAPTOP
 from tests.templates.checks.common import CHECKS, permissions
 from tests.templates.kinds import ALARM, BUCKET, FUNCTION, INVOKE_CONFIG, RULE, SUBSCRIPTION
@@ -98,6 +99,17 @@ def test_concurrency_is_reserved_where_the_environment_says(environment: str):
     }
 
     assert set(reserved.values()) == {of.environment.notification_concurrency}
+
+
+@pytest.mark.parametrize(("environment", "wait"), [("dev", 8), ("prod", 310)])
+def test_mail_that_ses_throttles_waits_within_one_invocation(environment: str, wait: int):
+    """Without a concurrency of their own, mails that wait could take all of the account's."""
+    mailer = platform(environment).one(FUNCTION, MAILER).properties
+    first = int(mailer["Environment"]["Variables"]["THROTTLED_MILLISECONDS"]) / 1_000
+    longest = sum(first * 2**n for n in range(TRIES - 1))
+
+    assert wait - 1 < longest <= wait
+    assert mailer["Timeout"] == wait + 15
 
 
 @pytest.mark.parametrize("function", [MAILER, "IssueInvoice"])

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from lambdas.notifications.confirmations import Token
 from lambdas.runtime.dynamodb import from_item
@@ -200,11 +201,21 @@ def test_counters_name_no_address_and_expire(load: Load, mailer: Mailer):
     assert all(now < row["expires_at"] <= now + 86_400 for row in rows)
 
 
-@pytest.mark.parametrize("status", [400, 503])
+SES = "https://email.eu-west-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        *(refusal("Refused", 400), refusal("Refused", 503)),
+        *(ReadTimeoutError(endpoint_url=SES), ConnectionClosedError(endpoint_url=SES)),
+    ],
+    ids=str,
+)
 def test_mail_that_could_not_be_sent_is_a_503_and_a_repeated_request_sends_another(
-    load: Load, mailer: Mailer, status: int
+    load: Load, mailer: Mailer, failure: Exception
 ):
-    mailer.ses.first = raising(refusal("Refused", status))
+    mailer.ses.first = raising(failure)
     assert put(load)[0] == 503
     mailer.ses.first = lambda: None
 

@@ -58,6 +58,7 @@ def load(load_handler: Callable[..., Any], mailer: Mailer, s3: Any) -> Load:
             EMAIL_RECORDS_TABLE=mailer.records_table,
             INVOICES_BUCKET="invoices",
             SENDER=SENDER,
+            THROTTLED_MILLISECONDS="0",
         )
         if "mail_sender" in handler.__globals__:
             unwrap(handler).__globals__["mail_sender"]._ses = mailer.ses
