@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,14 +12,18 @@ from stacks.constructs.saga.model import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, Ti
 from stacks.environments import DEV
 from tests.templates.kinds import MACHINE
 from tests.templates.saga_definitions import SAGAS, calls, saga
-from tests.templates.synthesis import ROOT, Platform, platform, synthesis_of
+from tests.templates.synthesis import ROOT, Platform, synthesis_of
 
 GUIDE = "docs/how-to/add-a-saga-step.md"
 
 
-def express() -> Platform:
-    """The development environment with its one setting changed."""
-    return synthesis_of(replace(DEV, saga_type=StateMachineType.EXPRESS)).platform
+def with_type(kind: StateMachineType) -> Platform:
+    """The development environment with its one setting, whatever that is today."""
+    return synthesis_of(replace(DEV, saga_type=kind)).platform
+
+
+standard = partial(with_type, StateMachineType.STANDARD)
+express = partial(with_type, StateMachineType.EXPRESS)
 
 
 def longest(state: Mapping[str, Any]) -> float:
@@ -73,12 +78,8 @@ class TestTime:
     @pytest.mark.parametrize("name", SAGAS)
     @pytest.mark.parametrize(
         ("of", "timeouts"),
-        [
-            (lambda: platform("dev"), STANDARD_TIMEOUTS),
-            (lambda: platform("prod"), STANDARD_TIMEOUTS),
-            (express, EXPRESS_TIMEOUTS),
-        ],
-        ids=["dev", "prod", "express"],
+        [(standard, STANDARD_TIMEOUTS), (express, EXPRESS_TIMEOUTS)],
+        ids=["standard", "express"],
     )
     def test_longest_path_is_shorter_than_the_timeout(self, of: Any, timeouts: Timeouts, name: str):
         machine = saga(of(), name)
@@ -88,7 +89,7 @@ class TestTime:
 
     @pytest.mark.parametrize("name", SAGAS)
     @pytest.mark.parametrize(
-        ("of", "seconds"), [(lambda: platform("dev"), 120), (express, 40)], ids=["dev", "express"]
+        ("of", "seconds"), [(standard, 120), (express, 40)], ids=["standard", "express"]
     )
     def test_execution_waits_for_a_busy_participant_for_a_bounded_time(
         self, of: Any, seconds: int, name: str
@@ -110,9 +111,7 @@ class TestTime:
 
     @pytest.mark.parametrize("name", SAGAS)
     def test_claim_is_written_with_that_lease(self, name: str):
-        values = saga(platform("dev"), name)["States"]["Claim"]["Arguments"][
-            "ExpressionAttributeValues"
-        ]
+        values = saga(standard(), name)["States"]["Claim"]["Arguments"]["ExpressionAttributeValues"]
 
         assert values[":until"]["N"].endswith(f"+ {STANDARD_TIMEOUTS.lease}) %}}")
 
@@ -120,7 +119,7 @@ class TestTime:
 @pytest.mark.parametrize(
     ("kind", "of", "timeouts"),
     [
-        ("Standard", lambda: platform("dev"), STANDARD_TIMEOUTS),
+        ("Standard", standard, STANDARD_TIMEOUTS),
         ("Express", express, EXPRESS_TIMEOUTS),
     ],
 )
