@@ -13,7 +13,7 @@ from lambdas.contracts.values import Money
 from lambdas.payments.domain import Charged, ChargeResult, Declined, Voided
 from lambdas.payments.provider import ProviderError
 from lambdas.runtime.aws import CONFIG, client
-from lambdas.runtime.function_calls import FunctionFailedError, call_function
+from lambdas.runtime.function_calls import FunctionFailedError, call_function, state_of
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -77,4 +77,5 @@ class LambdaProvider:
 
 
 def _not_understood(response: object) -> ProviderError:
-    return ProviderError(f"the provider's response is not understood: {response}")
+    """Return the error with the response's state. What else is in it may be about the customer."""
+    return ProviderError(f"the provider's response is not understood: {state_of(response)}")

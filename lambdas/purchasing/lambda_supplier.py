@@ -12,7 +12,7 @@ from lambdas.contracts.bounds import quoted
 from lambdas.contracts.times import reformat_time
 from lambdas.purchasing.domain import PurchaseOrder
 from lambdas.purchasing.supplier import Confirmed, Delivered, SupplierError
-from lambdas.runtime.function_calls import FunctionFailedError, call_function
+from lambdas.runtime.function_calls import FunctionFailedError, call_function, state_of
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -46,7 +46,8 @@ class LambdaSupplier:
             case {"state": "DELIVERED"}:
                 return Delivered()
             case _:
-                raise SupplierError(f"the supplier's answer is not understood: {response}")
+                state = state_of(response)
+                raise SupplierError(f"the supplier's answer is not understood: {state}")
 
 
 def _time(text: str) -> str:

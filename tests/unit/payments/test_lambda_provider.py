@@ -1,5 +1,7 @@
 """The adapter to the card provider's function."""
 
+from typing import Any
+
 import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -75,6 +77,24 @@ def test_refund_whose_response_does_not_rule_out_held_money_is_an_error(response
 def test_failure_of_the_function_is_an_error(call):
     with pytest.raises(ProviderError, match="boom"):
         call(OneFunction({"errorMessage": "boom", "state": "CHARGED"}, FunctionError="Unhandled"))
+
+
+@pytest.mark.parametrize(
+    ("response", "invocation"),
+    [
+        ({"card": "\x1b[2J" + 9_000 * "4000 0012 3456 7899 "}, {}),
+        ({"errorMessage": "\x1b[2J" + 9_000 * "!"}, {"FunctionError": "Unhandled"}),
+    ],
+    ids=["no answer of ours", "an error"],
+)
+def test_error_repeats_little_of_what_the_provider_said(response: Any, invocation: Any):
+    """Errors are logged, and shown in terminals."""
+    with pytest.raises(ProviderError) as error:
+        charge(OneFunction(response, **invocation))
+
+    assert len(str(error.value)) < 1_100
+    assert str(error.value).isprintable()
+    assert "7899" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,16 @@ def test_confirmation_without_a_time_is_an_error(due_at: str):
         send(OneFunction({"state": "CONFIRMED", "due_at": due_at}))
 
 
+def test_error_repeats_little_of_what_the_supplier_said():
+    response = {"state": "\x1b[2J" + 9_000 * "x"}
+
+    with pytest.raises(SupplierError) as error:
+        send(OneFunction(response))
+
+    assert len(str(error.value)) < 200
+    assert str(error.value).isprintable()
+
+
 def test_failure_of_the_function_is_an_error():
     with pytest.raises(SupplierError, match="boom"):
         send(OneFunction({"errorMessage": "boom", "state": "DELIVERED"}, FunctionError="Unhandled"))
