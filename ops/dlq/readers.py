@@ -12,6 +12,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-
 """
 
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -91,16 +92,23 @@ class QueueReader:
     def lease_messages(self) -> LeasedMessages:
         """Yield each message once. At the end, return those that were not deleted to the queue."""
         handles: dict[str, str] = {}
+
+        def receive() -> Sequence[Any]:
+            received = self._receive()
+            new = [each for each in received if each["MessageId"] not in handles]
+            handles.update({each["MessageId"]: each["ReceiptHandle"] for each in received})
+            return new
+
+        # A request that an interruption cuts off may still lease messages, and nobody would have
+        # their handles. So it is made by a thread, and its answer is awaited.
+        requests = ThreadPoolExecutor(1)
         try:
-            while received := self._receive():
-                new = [each for each in received if each["MessageId"] not in handles]
-                handles |= {each["MessageId"]: each["ReceiptHandle"] for each in received}
-                if not new:
-                    # The first leases have expired and messages come again: all were seen.
-                    return
+            # Nothing new: the queue is empty, or the first leases have expired and all were seen.
+            while new := requests.submit(receive).result():
                 for each in new:
                     yield _message(each)
         finally:
+            requests.shutdown()
             self._release(list(handles.values()))
 
     def delete(self, message: RawMessage) -> None:
