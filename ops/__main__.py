@@ -11,6 +11,7 @@ one line says why; 130, or 128 and another signal's number, it was interrupted a
 
 import signal
 import sys
+import traceback
 from importlib.util import find_spec
 
 # Until there is something to tidy up, Ctrl-C ends the process without a traceback.
@@ -31,6 +32,7 @@ from io import UnsupportedOperation
 from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from ops.commands import (
     FAILED,
@@ -57,7 +59,7 @@ from ops.commands import (
     view_rebuild,
 )
 from ops.deployed import OperationError, deployed
-from ops.output import printable
+from ops.output import one_line, printable
 from ops.terminal import Terminal
 
 COMMANDS: Mapping[str, Mapping[str, Command] | Command] = {
@@ -103,6 +105,12 @@ def main() -> int:
         terminal.end()
         sys.stderr.write(f"{printable(' '.join(str(error).split()))}\n")
         return FAILED
+    except ResponseParserError as error:
+        terminal.end()
+        # It ends with what was answered, such as the page of a proxy.
+        text = one_line(str(error))
+        sys.stderr.write(f"the endpoint does not answer as AWS does: {text}\n")
+        return FAILED
     except KeyboardInterrupt:
         terminal.end()
         sys.stderr.write("interrupted: what was printed is what was done; it may be run again\n")
@@ -114,6 +122,10 @@ def main() -> int:
     except OSError as error:
         _discard_output()
         sys.stderr.write(f"{printable(str(error))}\n")
+        return FAILED
+    except Exception:  # noqa: BLE001 -- Python's own code for it is 1: something is left to do
+        terminal.end()
+        sys.stderr.write(printable(traceback.format_exc(), keep="\n"))
         return FAILED
     finally:
         terminal.end()

@@ -25,6 +25,8 @@ The next deployment creates it.
 UPDATE_DONE = {"UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 10})
 """Once AWS has answered. Before, one connection error ends the command: see ``FirstContact``."""
+STACKS_CONFIG = CONFIG.merge(Config(read_timeout=15))
+"""Of CloudFormation, which nearly all commands ask first, and which answers at once."""
 
 
 class OperationError(Exception):
@@ -52,7 +54,8 @@ class Deployed:
             InvalidRegionError: the Region's name cannot be one.
         """
         try:
-            client = self.session.client(service, config=CONFIG)
+            config = STACKS_CONFIG if service == "cloudformation" else CONFIG
+            client = self.session.client(service, config=config)
             # botocore checks the configured endpoint, but not its port.
             urlsplit(client.meta.endpoint_url).port  # noqa: B018
         except InvalidRegionError:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 
@@ -58,6 +60,34 @@ def silent_port() -> Iterator[int]:
         finally:
             for each in waiting:
                 each.close()
+
+
+class LoginPage(BaseHTTPRequestHandler):
+    """What a proxy answers in place of AWS."""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html><p>Log in\x1b[2J</html>")
+
+
+@pytest.fixture
+def login_page() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), LoginPage) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_endpoint_that_answers_with_a_page(login_page: str):
+    result = ops("dlq", "list", AWS_ENDPOINT_URL=login_page, **ACCOUNT)
+
+    assert_one_line(result, "the endpoint does not answer as AWS does: ")
+    assert result[2].strip().isprintable()
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

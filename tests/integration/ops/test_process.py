@@ -66,3 +66,16 @@ sys.exit(ops.main())
         2,
         "[Errno 28] No space left on device\n",
     )
+
+
+def test_unforeseen_error_does_not_end_like_work_that_is_left():
+    code = """
+import sys
+from ops import __main__ as ops
+ops.deployed = lambda _: {}["\x1b[2J"]
+sys.exit(ops.main())
+"""
+    ended, err = run("-c", code, "dlq", "list")
+
+    assert ended == 2
+    assert err.endswith("KeyError: '\\x1b[2J'\n")

@@ -4,6 +4,7 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 
 from ops.deployed import Deployed
@@ -51,3 +52,15 @@ def test_output_that_half_an_update_has_removed_refers_to_nothing():
     )
 
     assert list(templates.references("Orders-Dev-B", {"Arn": [reference]})) == []
+
+
+def test_first_answer_is_not_awaited_for_a_minute():
+    session = boto3.Session("k", "s", region_name="eu-west-1")
+    deployed = Deployed(session=session, environment="dev")
+
+    # A function that is called may take long.
+    awaited = {name: deployed.client(name).meta.config for name in ("cloudformation", "lambda")}
+
+    assert awaited["cloudformation"].read_timeout <= 15
+    assert awaited["lambda"].read_timeout >= 60
+    assert awaited["cloudformation"].connect_timeout == 5
