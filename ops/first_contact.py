@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE = 15
+MAX_SILENCE = 15
 """Seconds without any answer after which a lost connection is no longer retried."""
 
 
@@ -34,6 +34,6 @@ class FirstContact:
             self._until = float("inf")
         elif caught_exception is not None:
             now = self._clock()
-            self._until = min(self._until, now + PATIENCE)
+            self._until = min(self._until, now + MAX_SILENCE)
             if now >= self._until:
                 raise caught_exception

@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from ops.first_contact import PATIENCE, FirstContact
+from ops.first_contact import MAX_SILENCE, FirstContact
 
 ERROR = ConnectTimeoutError(endpoint_url="https://aws.invalid")
 
@@ -26,7 +26,7 @@ def test_connection_errors_are_retried_until_aws_has_not_answered_for_some_time(
     contact(response=(object(), {}))
     contact(caught_exception=ERROR)
 
-    now += PATIENCE - 1
+    now += MAX_SILENCE - 1
     contact(caught_exception=ERROR)
     now += 1
     for _ in range(2):
