@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 from demo.deployment import deploy_app
@@ -133,7 +132,7 @@ def main() -> int:
 
 
 def _make_probe(cloud: Cloud, outputs: Mapping[str, str]) -> LatencyProbe:
-    clients = cache(cloud.clients())
+    clients = cloud.client
     found = clients("cloudformation").describe_stack_resources(StackName="Orders-Dev-Storefront")
     (logs,) = (
         resource["PhysicalResourceId"]

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from random import Random
 
 from demo.ops_command import start_ops
@@ -44,7 +43,7 @@ class Disturbances:
         self._environment = worker_environment(cloud, outputs["WarehouseGroup"])
         self._stop = threading.Event()
         templates = Deployed(session=RootSession(cloud), environment="dev").templates()
-        self._denials = Denials(cache(cloud.client), templates)
+        self._denials = Denials(cloud.client, templates)
         self._workers: list[Worker] = []
         self._started = 0
         self._stack = ExitStack()

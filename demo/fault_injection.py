@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 
 from demo.ops_command import run_ops
 from demo.screen import RED, Note, Screen
@@ -29,7 +29,7 @@ class FaultInjection:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._client = cache(cloud.client)
+        self._client = cloud.client
         templates = Deployed(session=RootSession(cloud), environment="dev").templates()
         self._sinks = find_failure_sinks(templates)
         self._denials = Denials(self._client, templates)

@@ -4,7 +4,6 @@ The mails are read from the local cloud's SES: no mail leaves the machine.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from hashlib import sha256
 from sqlite3 import Connection
 
@@ -120,7 +119,7 @@ class Notifications:
     ) -> None:
         """`outputs` are the outputs of the deployed stacks; `api` is a client of the HTTP API."""
         self.mailbox = Mailbox(api_client.http(cloud), cloud=cloud)
-        self._client = cache(cloud.client)
+        self._client = cloud.client
         self._outputs = outputs
         self._database = database
         self._api = api

@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 from sqlite3 import Connection
 from typing import Any
 
@@ -121,7 +120,7 @@ class ReadSide:
 
     def __init__(self, cloud: Cloud, outputs: Mapping[str, str], database: Connection) -> None:
         """`outputs` are the outputs of the deployed stacks; `database` has the run's schema."""
-        self._client = cache(cloud.client)
+        self._client = cloud.client
         self._outputs = outputs
         self._database = database
         self._group = ""

@@ -3,7 +3,6 @@
 import json
 import re
 from collections import defaultdict
-from functools import cache
 from typing import Any
 
 from demo.database import count
@@ -33,7 +32,7 @@ class Recovery:
 
     def __init__(self, run: Run, duplicates: Duplicates) -> None:
         self._run, self._duplicates = run, duplicates
-        self._client = cache(run.cloud.client)
+        self._client = run.cloud.client
         templates = Deployed(session=RootSession(run.cloud), environment="dev").templates()
         self._sinks = find_failure_sinks(templates)
         self._seen: set[str] = set()

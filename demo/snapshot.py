@@ -4,7 +4,6 @@ import json
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from functools import cache
 from sqlite3 import Connection
 from typing import Any
 
@@ -22,7 +21,7 @@ class Snapshot:
         """`outputs` are the deployed stacks' outputs; `database` has `demo.database.SCHEMA`."""
         self._cloud = cloud
         # Cached, because creating a boto3 client takes long.
-        self._client = cache(cloud.client)
+        self._client = cloud.client
         self._outputs = outputs
         self._database = database
         self._listener_url = ""

@@ -11,12 +11,12 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +34,8 @@ ACCOUNT = "000000000000"
 MAX_DIRECTORY = 40
 """The longest path of a temporary directory, in characters: sockets' paths must fit."""
 _ROOT = Path(__file__).resolve().parent.parent
+_CREATION = threading.Lock()
+"""Sessions are not thread-safe; clients are."""
 _START_SECONDS = 30
 _STOP_SECONDS = 3
 
@@ -69,6 +71,16 @@ class Cloud:
     """Where the cloud writes everything; it is removed when the cloud ends."""
     access_key: str = field(default_factory=new_access_key, repr=False)
     """The root user's key, of this run only. It allows to run code as this user."""
+    _session: boto3.session.Session = field(init=False, repr=False, compare=False)
+    _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        session = boto3.session.Session(
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.access_key,
+            region_name=self.region,
+        )
+        object.__setattr__(self, "_session", session)
 
     @property
     def log(self) -> Path:
@@ -101,28 +113,23 @@ class Cloud:
         }
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of the account's root user.
+        """Return the boto3 client of the account's root user for a service, always the same one.
 
-        It ignores the environment's AWS settings.
+        It ignores the environment's AWS settings, and may be used by several threads.
         """
-        return self.clients()(service)
-
-    def clients(self) -> Callable[[str], Any]:
-        """Return a factory of such clients that share one session.
-
-        It is fast, but not thread-safe.
-        """
-        session = boto3.session.Session(
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.access_key,
-            region_name=self.region,
-        )
-        return partial(
-            session.client,
-            endpoint_url=self.endpoint,
-            verify=str(self.certificate),
-            config=Config(inject_host_prefix=False, retries={"total_max_attempts": 1}),
-        )
+        with _CREATION:
+            if service not in self._clients:
+                self._clients[service] = self._session.client(  # type: ignore[call-overload]
+                    service,
+                    endpoint_url=self.endpoint,
+                    verify=str(self.certificate),
+                    config=Config(
+                        inject_host_prefix=False,
+                        max_pool_connections=50,
+                        retries={"total_max_attempts": 1},
+                    ),
+                )
+            return self._clients[service]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -241,7 +241,7 @@ def _deployed(query: Query, stack: str) -> Iterator[Any]:
 
 def _cached_query(cloud: Cloud) -> Query:
     """Return a function that calls the APIs and caches answers: some serve many resources."""
-    client = cache(cloud.clients())
+    client = cloud.client
     answers: dict[str, Any] = {}
 
     def query(service: str, operation: str, **arguments: Any) -> Any:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import pytest
@@ -167,7 +166,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         )
         yield Platform(
             cloud=cloud,
-            client=cache(cloud.client),
+            client=cloud.client,
             outputs=outputs,
             resources={f"{r.stack}/{r.logical_id}": r.physical_id for r in resources_of(cloud)},
             api=api_client.ApiClient(

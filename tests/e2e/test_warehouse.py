@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import boto3
@@ -90,7 +89,7 @@ def platform() -> Iterator[Platform]:
         )
         yield Platform(
             cloud=cloud,
-            client=cache(cloud.client),
+            client=cloud.client,
             outputs=outputs,
             api=api_client.ApiClient(
                 outputs["ApiUrl"], customers, http=api_client.http(cloud), sleep=lambda _: None

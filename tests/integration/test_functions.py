@@ -68,7 +68,7 @@ def test_running_invocation_survives_an_update_and_later_ones_see_it(
         Environment={"Variables": {"STATE": "old"}},
     )
     stack = deploy({"Role": role(), "Changes": changes}, Name=ref("Changes"))
-    functions = cloud.clients()
+    functions = cloud.client
 
     def ask(seconds: float) -> Any:
         answer = functions("lambda").invoke(

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +168,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         )
         yield Platform(
             cloud=cloud,
-            client=cache(cloud.client),
+            client=cloud.client,
             outputs=outputs,
             api=api_client.ApiClient(
                 outputs["ApiUrl"], customers, http=api_client.http(cloud), sleep=lambda _: None

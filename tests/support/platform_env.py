@@ -5,7 +5,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from demo import api_client, order_book
@@ -96,7 +95,7 @@ def running_platform(
     customers = api_client.create_customers(cloud, outputs, CUSTOMER)
     deployed = Deployed(session=RootSession(cloud), environment=environment).templates()
     sinks = list(find_failure_sinks(deployed))
-    client = cache(cloud.client)
+    client = cloud.client
     return Platform(
         cloud=cloud,
         client=client,

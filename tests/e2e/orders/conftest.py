@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -84,7 +83,7 @@ def platform(
     platform = Platform(
         kind=request.param,
         cloud=cloud,
-        client=cache(cloud.client),
+        client=cloud.client,
         outputs=outputs,
         resources={f"{r.kind} {r.logical_id}": r.physical_id for r in resources_of(cloud)},
         http=http,
