@@ -36,6 +36,7 @@ MAX_DIRECTORY = 40
 _ROOT = Path(__file__).resolve().parent.parent
 _CREATION = threading.Lock()
 """Sessions are not thread-safe; clients are."""
+_ONCE = Config(inject_host_prefix=False, max_pool_connections=50, retries={"total_max_attempts": 1})
 _START_SECONDS = 30
 _STOP_SECONDS = 3
 
@@ -75,11 +76,7 @@ class Cloud:
     _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        session = boto3.session.Session(
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.access_key,
-            region_name=self.region,
-        )
+        session = boto3.session.Session(self.access_key, self.access_key, region_name=self.region)
         object.__setattr__(self, "_session", session)
 
     @property
@@ -123,11 +120,7 @@ class Cloud:
                     service,
                     endpoint_url=self.endpoint,
                     verify=str(self.certificate),
-                    config=Config(
-                        inject_host_prefix=False,
-                        max_pool_connections=50,
-                        retries={"total_max_attempts": 1},
-                    ),
+                    config=_ONCE,
                 )
             return self._clients[service]
 

@@ -1,12 +1,14 @@
-"""A FIFO topic forgets deduplication ids when they are too old, and looks at no others."""
+"""Topics and queues forget deduplication ids when they are too old, and look at no others."""
 
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ministack.services import sns, sqs
 
-from emulator.patches.topic_deduplication import forget_old_ids
+from emulator.patches import deduplication
+from emulator.patches.deduplication import forget_old_ids
 
 NOW = 1_000.0
 
@@ -49,3 +51,15 @@ def test_topic_without_messages_has_nothing_to_forget():
     forget_old_ids(topic)
 
     assert topic == {}
+
+
+def test_topics_and_queues_look_at_no_more(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sns, "_prune_sns_dedup", sns._prune_sns_dedup)
+    monkeypatch.setattr(sqs, "_prune_dedup", sqs._prune_dedup)
+    topic, queue = (Ids({str(n): {"expire": NOW + 1} for n in range(1_000)}) for _ in range(2))
+
+    deduplication.install()
+    sns._prune_sns_dedup({"dedup_cache": topic})
+    sqs._prune_dedup({"dedup_cache": queue})
+
+    assert (topic.looked_at, queue.looked_at) == (1, 1)
