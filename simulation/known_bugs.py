@@ -86,8 +86,8 @@ MUTANTS = (
     Mutant(
         "the ledger's outbox is not swept",
         "lambdas.payments.outbox",
-        "page = self._due_events()",
-        "page = []",
+        "rows = self._due_rows()",
+        "rows = []",
         found_by=(BY_SEEDS,),
     ),
     Mutant(

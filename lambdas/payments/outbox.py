@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pg8000.native import DatabaseError, InterfaceError
 
+from lambdas.contracts.parsing import parse_detail
 from lambdas.contracts.values import Money
 from lambdas.payments.database import Database, Row, Run
 from lambdas.payments.domain import Entry, Kind, LedgerEvent, event_for_entry
@@ -53,6 +54,12 @@ class SweepOutcome:
 
     published: int
     rejected: int
+    unreadable: tuple[str, ...] = ()
+    """The entries from which no event can be made, each with the reason. They stay."""
+
+
+class UnreadableEntriesError(Exception):
+    """No event can be made from some entries; the message names them. The ledger was edited."""
 
 
 class Outbox:
@@ -97,32 +104,37 @@ class Outbox:
     def sweep(self) -> SweepOutcome:
         """Publish the due events, oldest first, in pages; stop early if the bus rejects some.
 
-        Two sweeps at the same time publish the same events twice, with the same ids. Raises what
-        ``publish`` raises.
+        Two sweeps at the same time publish the same events twice, with the same ids. An entry from
+        which no event can be made does not stop the others. Raises what ``publish`` raises.
         """
         published = rejected = 0
+        unreadable: dict[str, None] = {}
         for _ in range(PAGES):
-            page = self._due_events()
+            rows = self._due_rows()
+            page: list[LedgerEvent] = []
+            for row in rows:
+                try:
+                    page.append(_to_event(row))
+                except Exception as error:  # noqa: BLE001 -- no I/O: whatever it is, it comes again
+                    unreadable[f"{row[0]}/{row[1]}: {type(error).__name__}: {error}"] = None
             taken = self.publish(page)
             published += taken
             rejected = len(page) - taken
-            if rejected or len(page) < PAGE:
+            if rejected or not taken or len(rows) < PAGE:
                 break
-        return SweepOutcome(published, rejected)
+        return SweepOutcome(published, rejected, tuple(unreadable))
 
     def due_event_ids(self) -> list[str]:
         """Return the ids of the events that a sweep would publish, oldest first."""
         rows = self._database.run(_DUE_IDS, age=f"{SWEEP_AFTER} seconds", row_limit=PAGE * PAGES)
         return [event_id for (event_id,) in rows]
 
-    def _due_events(self) -> list[LedgerEvent]:
-        return [
-            _to_event(row)
-            for row in self._database.run(_DUE, age=f"{SWEEP_AFTER} seconds", row_limit=PAGE)
-        ]
+    def _due_rows(self) -> list[Row]:
+        return self._database.run(_DUE, age=f"{SWEEP_AFTER} seconds", row_limit=PAGE)
 
 
 def _to_event(row: Row) -> LedgerEvent:
+    """Return the event of an entry; raise if consumers could not parse the event."""
     order_id, kind, debit, credit, amount, currency, occurred_at = row
     entry = Entry(
         order_id=order_id,
@@ -131,7 +143,9 @@ def _to_event(row: Row) -> LedgerEvent:
         credit=credit,
         amount=Money(amount=amount, currency=currency),
     )
-    return event_for_entry(entry, occurred_at)
+    event = event_for_entry(entry, occurred_at)
+    parse_detail(type(event.data), event.detail)
+    return event
 
 
 def make_outbox(database: Database) -> Outbox:
