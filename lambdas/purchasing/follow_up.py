@@ -49,7 +49,7 @@ class FollowUp:
 
         An order that the supplier confirms is due again at its delivery date. If inventory refuses
         an order's goods, the order is closed with the reason. If the supplier or inventory fails,
-        the order stays open, and is tried again after the orders that are due by then. One order's
+        or the row is no order, it is tried again after the orders that are due by then. One order's
         failure does not delay the others.
 
         Raises:
@@ -57,26 +57,29 @@ class FollowUp:
         """
         confirmed = delivered = 0
         problems: list[str] = []
-        for order in self._orders.due(now=now, limit=MAX_ORDERS):
+        for id in self._orders.due_ids(now=now, limit=MAX_ORDERS):
             try:
+                order = self._orders.find_open(id)
+                if order is None:
+                    continue
                 answer = self._supplier.send(order)
-            except SupplierError as error:
-                problems.append(f"{order.purchase_order_id}: {error}")
-                self._orders.postpone(order, until=now)
+            except (ContractError, SupplierError) as error:
+                problems.append(f"{id}: {error}")
+                self._orders.postpone(id, until=now)
                 continue
             if isinstance(answer, Confirmed):
                 confirmed += 1
-                self._orders.postpone(order, until=max(answer.due_at, now))
+                self._orders.postpone(id, until=max(answer.due_at, now))
                 continue
             problem, final = self._receive(order)
             if problem:
-                problems.append(f"{order.purchase_order_id}: {problem}")
+                problems.append(f"{id}: {problem}")
             else:
                 delivered += 1
             if final:
                 self._orders.close(order, now=now, refusal_reason=problem)
             else:
-                self._orders.postpone(order, until=now)
+                self._orders.postpone(id, until=now)
         log(
             "purchase_orders_followed_up",
             confirmed=confirmed,

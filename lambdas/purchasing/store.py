@@ -1,6 +1,5 @@
 """The purchase orders table: one row for each stock event that leads to an order."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lambdas.contracts.codec import decode, encode
@@ -25,8 +24,11 @@ class PurchaseOrders:
         kept = put_if_absent(self._dynamodb, self._table, row, key="purchase_order_id")
         return decode(PurchaseOrder, kept)
 
-    def due(self, *, now: str, limit: int) -> Iterator[PurchaseOrder]:
-        """Yield at most ``limit`` open orders whose check is due at ``now``, oldest first."""
+    def due_ids(self, *, now: str, limit: int) -> list[str]:
+        """Return the ids of at most ``limit`` orders whose check is due at ``now``, oldest first.
+
+        The index is eventually consistent: an order may be closed already.
+        """
         keys = self._dynamodb.query(
             TableName=self._table,
             IndexName="awaiting",
@@ -34,22 +36,28 @@ class PurchaseOrders:
             ExpressionAttributeValues=to_item({":supplier": SUPPLIER, ":now": now}),
             Limit=limit,
         )
-        for key in keys["Items"]:
-            found = self._dynamodb.get_item(
-                TableName=self._table,
-                Key={"purchase_order_id": key["purchase_order_id"]},
-                ConsistentRead=True,
-            )
-            # The index is eventually consistent: the order may be closed already.
-            if "awaiting" in found.get("Item", {}):
-                yield decode(PurchaseOrder, from_item(found["Item"]))
+        return [from_item(key)["purchase_order_id"] for key in keys["Items"]]
 
-    def postpone(self, order: PurchaseOrder, *, until: str) -> None:
+    def find_open(self, purchase_order_id: str) -> PurchaseOrder | None:
+        """Return an open order; None if it is closed.
+
+        Raises:
+            ContractError: the row is no purchase order.
+        """
+        answer = self._dynamodb.get_item(
+            TableName=self._table,
+            Key=to_item({"purchase_order_id": purchase_order_id}),
+            ConsistentRead=True,
+        )
+        row = from_item(answer.get("Item", {}))
+        return decode(PurchaseOrder, row) if "awaiting" in row else None
+
+    def postpone(self, purchase_order_id: str, *, until: str) -> None:
         """Set the next check of an open order to ``until``."""
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=to_item({"purchase_order_id": order.purchase_order_id}),
+                Key=to_item({"purchase_order_id": purchase_order_id}),
                 UpdateExpression="SET check_after = :until",
                 ConditionExpression="#state = :open",
                 ExpressionAttributeNames={"#state": "state"},

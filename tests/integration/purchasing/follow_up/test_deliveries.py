@@ -119,7 +119,9 @@ def test_order_closed_meanwhile_is_not_delivered_again(
 
 def test_closed_order_is_unchanged(orders: PurchaseOrders, inventory: Inventory, rows: Rows):
     raise_purchase_orders(orders, "A")
-    (order,) = orders.due(now=NOW, limit=1)
+    (id,) = orders.due_ids(now=NOW, limit=1)
+    order = orders.find_open(id)
+    assert order is not None
     deliver(orders, inventory)
 
     orders.close(order, now="2027", refusal_reason="too late")

@@ -1,0 +1,45 @@
+"""A row that is no purchase order keeps no other from being followed up."""
+
+from typing import Any
+
+import pytest
+
+from lambdas.contracts.codec import encode
+from lambdas.purchasing.domain import plan_purchase_order
+from lambdas.purchasing.follow_up import FollowUpFailedError
+from lambdas.purchasing.store import PurchaseOrders
+from lambdas.runtime.dynamodb import to_item
+from tests.support.doubles import ClientDouble
+from tests.support.follow_up import START, Inventory, deliver
+from tests.support.low_stock import low
+
+
+class Rows(ClientDouble):
+    """A table of purchase orders, all of them due; it notes which rows are written."""
+
+    def __init__(self, *rows: dict[str, Any]) -> None:
+        self._rows = {row["purchase_order_id"]: to_item(row) for row in rows}
+        self.written: list[tuple[str, str]] = []
+
+    def query(self, **_: object) -> dict[str, Any]:
+        return {"Items": [{"purchase_order_id": {"S": id}} for id in self._rows]}
+
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        return {"Item": self._rows[request["Key"]["purchase_order_id"]["S"]]}
+
+    def update_item(self, **request: Any) -> None:
+        id = request["Key"]["purchase_order_id"]["S"]
+        self.written.append((id, request["UpdateExpression"].split()[1]))
+
+
+def test_order_behind_an_unreadable_one_is_delivered():
+    bad, good = (encode(plan_purchase_order(low(sku, 1), now=START)) for sku in "AB")
+    table, inventory = Rows(bad | {"quantity": "five"}, good), Inventory()
+    bad_id, good_id = bad["purchase_order_id"], good["purchase_order_id"]
+
+    with pytest.raises(FollowUpFailedError, match=f"{bad_id}: .*quantity must be an integer"):
+        deliver(PurchaseOrders("orders", dynamodb=table), inventory)
+
+    assert set(inventory.units) == {"B"}
+    # The unreadable one is tried again after all others.
+    assert table.written == [(bad_id, "check_after"), (good_id, "#state")]
