@@ -1,16 +1,28 @@
 """The number of open orders, which the job of stalled orders writes and ``place_order`` reads."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from lambdas.contracts.codec import ContractError, decode
 from lambdas.contracts.times import format_time
+from lambdas.contracts.values import Time
 from lambdas.orders.admission import Backlog
 from lambdas.runtime.dynamodb import from_item, to_item
+from lambdas.runtime.log import log_error
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 KEY = {"job": "count_open_orders"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Count:
+    """The row, without its key."""
+
+    orders: int
+    counted_at: Time
 
 
 class BacklogStore:
@@ -27,13 +39,16 @@ class BacklogStore:
         self._dynamodb.put_item(TableName=self._table, Item=to_item(row))
 
     def read(self) -> Backlog | None:
-        """Return the last recorded count, None if there is none.
+        """Return the last recorded count; None if there is none, or if it cannot be read.
 
         The read is eventually consistent.
         """
         answer = self._dynamodb.get_item(TableName=self._table, Key=to_item(KEY))
         if "Item" not in answer:
             return None
-        row = from_item(answer["Item"])
-        counted_at = datetime.fromisoformat(row["counted_at"])
-        return Backlog(orders=row["orders"], counted_at=counted_at)
+        try:
+            count = decode(_Count, from_item(answer["Item"]))
+        except ContractError as error:
+            log_error("backlog_unreadable", error=str(error))
+            return None
+        return Backlog(orders=count.orders, counted_at=datetime.fromisoformat(count.counted_at))

@@ -1,6 +1,7 @@
 """Whether new orders are accepted."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,9 @@ from lambdas.orders.admission import (
     Backlog,
     TooManyOpenOrdersError,
 )
+from lambdas.orders.backlog import BacklogStore
+from lambdas.runtime.dynamodb import to_item
+from tests.support.doubles import ClientDouble
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 LIMIT = 100
@@ -70,3 +74,37 @@ def test_count_of_a_job_that_is_broken_is_forgotten():
 
     assert is_closed(admission, NOW + FORGOTTEN_AFTER - timedelta(seconds=1))
     assert not is_closed(admission, NOW + FORGOTTEN_AFTER)
+
+
+class Table(ClientDouble):
+    """The table of checkpoints with this row of the backlog."""
+
+    def __init__(self, **row: Any) -> None:
+        self._row = row
+
+    def get_item(self, **_: object) -> dict[str, Any]:
+        return {"Item": to_item(self._row)}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"orders": "many", "counted_at": "2026-12-01T08:26:00.000Z"},
+        {"orders": 9, "counted_at": "today"},
+        {"orders": 9, "counted_at": "2026-12-01T08:26:00"},
+        {"orders": 9},
+    ],
+    ids=str,
+)
+def test_count_that_cannot_be_read_stops_no_order(row: dict[str, Any]):
+    read = BacklogStore("checkpoints", dynamodb=Table(**row)).read
+
+    Admission(read, limit=1).check(datetime(2026, 12, 1, 8, 27, tzinfo=UTC))
+
+
+def test_count_is_read():
+    table = Table(orders=9, counted_at="2026-12-01T08:26:00.000Z")
+
+    found = BacklogStore("checkpoints", dynamodb=table).read()
+
+    assert found == Backlog(orders=9, counted_at=datetime(2026, 12, 1, 8, 26, tzinfo=UTC))
