@@ -1,6 +1,7 @@
 """The tables of the storefront's views."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import decode, encode
@@ -19,6 +20,8 @@ MAX_KEY_BYTES = 2_048
 """The most bytes of a key, in UTF-8. DynamoDB rejects a request with a longer one.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 """
+MAX_ATTRIBUTES = 100
+"""The most attributes that one write adds: an expression has 4 KB."""
 
 
 class AvailabilityView:
@@ -66,13 +69,18 @@ class PerOrderView:
         self._dynamodb = dynamodb
 
     def upsert(self, upsert: OrderUpsert) -> None:
-        """Add the attributes that the order's row does not have yet, in one write."""
-        names = {f"#{i}": name for i, name in enumerate(upsert.attributes)}
-        values = {f":{i}": value for i, value in enumerate(upsert.attributes.values())}
+        """Add the attributes that the order's row does not have yet; usually in one write."""
+        attributes = iter(upsert.attributes.items())
+        while some := dict(islice(attributes, MAX_ATTRIBUTES)):
+            self._add(upsert.order_id, some)
+
+    def _add(self, order_id: str, attributes: Mapping[str, Any]) -> None:
+        names = {f"#{i}": name for i, name in enumerate(attributes)}
+        values = {f":{i}": value for i, value in enumerate(attributes.values())}
         each = (f"#{i} = if_not_exists(#{i}, :{i})" for i in range(len(names)))
         self._dynamodb.update_item(
             TableName=self._table,
-            Key=to_item({"order_id": upsert.order_id}),
+            Key=to_item({"order_id": order_id}),
             UpdateExpression=f"SET {', '.join(each)}",
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=to_item(values),

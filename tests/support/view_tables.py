@@ -10,6 +10,9 @@ from typing import Any
 from lambdas.runtime.dynamodb import from_item
 from tests.support.doubles import ClientDouble
 
+MAX_EXPRESSION = 4_096
+"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
+
 
 class Cancelled(Exception):
     """DynamoDB's TransactionCanceledException."""
@@ -44,6 +47,7 @@ class FakeTable(ClientDouble):
         ExpressionAttributeValues: dict[str, Any],  # noqa: N803
     ) -> None:
         self.requests += 1
+        assert len(UpdateExpression) <= MAX_EXPRESSION
         self._check(Key)
         row = self._row(Key)
         verb, _, clauses = UpdateExpression.partition(" ")

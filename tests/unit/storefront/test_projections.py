@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
+from lambdas.storefront.order_upserts import OrderUpsert
+from lambdas.storefront.store import PerOrderView
 from tests.support.aws_fakes import FakeSqs
 from tests.support.order_events import (
     bus_event,
@@ -218,3 +220,14 @@ def test_timeline_projection_reads_lambda_destination_events(
     assert projection.reasons == []
     (row,) = projection.table.items.values()
     assert row["notifications/2"]["notice"] == "OrderConfirmed"
+
+
+def test_order_with_as_many_events_in_a_batch_as_it_may_have_is_written():
+    """Its card company may dispute a payment again and again."""
+    table = FakeTable()
+    events = {f"orders/{number}": {"event": "OrderHeld"} for number in range(500)}
+    upsert = OrderUpsert(order_id="o1", attributes={**events, "customer_id": "17850"})
+
+    PerOrderView("timelines", dynamodb=table).upsert(upsert)
+
+    assert table.items["o1",] == {"order_id": "o1", "customer_id": "17850", **events}
