@@ -8,13 +8,15 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Any
 
-from lambdas.contracts.bounds import TextBounds
+from lambdas.contracts.bounds import ArrayBounds, TextBounds
 from lambdas.contracts.commands import TECHNICAL_FAILURE
 from lambdas.contracts.orders import TERMINAL_STATES, UNDONE_STATES, OrderState
 from lambdas.contracts.values import PricedLine
 
 STALLED_AFTER = timedelta(minutes=5)
 """How long after an event of an open order the first check whether it has stalled takes place."""
+MAX_HOLDS = 100
+"""How often an order can be held. A view's row has an attribute for each event, and 400 KB."""
 
 
 class KeyReusedError(Exception):
@@ -122,7 +124,7 @@ class Order:
     """The compensations that failed for good and wait on the repair queue."""
     completed_compensations: Sequence[str] = ()
     """Those that succeeded since, possibly before ``failed_compensations`` was written."""
-    holds: tuple[Hold, ...] = ()
+    holds: Annotated[tuple[Hold, ...], ArrayBounds(maximum=MAX_HOLDS)] = ()
     """All holds that were ever requested, in the order of the requests."""
     out_of_band_events: int = 0
     """Events published for the order, not by the saga, since the event that started the saga.

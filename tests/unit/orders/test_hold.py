@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
 from lambdas.contracts.orders import (
@@ -21,6 +22,7 @@ from lambdas.orders.customer_view import customer_view
 from lambdas.orders.domain import Hold, HoldState, Order, dispatch
 from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold, mark_hold_missed
+from lambdas.orders.rows import order_of, row_of
 from tests.support.order_requests import placed
 from tests.support.order_states import STATES
 
@@ -212,3 +214,23 @@ class TestLeftInSpiteOfIt:
         order = held(CONFIRMED_ORDER)
 
         assert mark_hold_missed(order, now=LATER) is order
+
+
+def test_order_has_as_many_holds_as_its_rows_and_views_bear():
+    """Each is an event, and a view's row has all events of its order, and at most 400 KB."""
+    order = placed()
+    for number in range(101):
+        held, order = (
+            order,
+            hold(
+                order,
+                cause=f"dispute {number}",
+                reason="PaymentDisputed",
+                explanation="x",
+                now="2026",
+            ),
+        )
+
+    assert order_of(row_of(held)) == held
+    with pytest.raises(ContractError, match="holds must have 0 to 100 items, not 101"):
+        order_of(row_of(order))
