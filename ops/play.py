@@ -2,8 +2,9 @@
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
 from lambdas.runtime.dynamodb import from_item
@@ -19,7 +20,8 @@ MAX_ORDERS = 25
 MAX_ROWS = 200
 """How many products are looked at for one that is on offer and in stock."""
 BAD_QUEUE = "purchasing/LowStockQueue"
-MORE_THAN_ANY_SHELF = 100_000_000
+MAX_QUANTITY = 100_000
+"""How many units of a SKU the API accepts in an order."""
 KINDS: Mapping[str, str] = {
     "well": "go well",
     "shelf": "ask for more than is on the shelf",
@@ -48,6 +50,8 @@ class Player:
     clock: Callable[[], float] = time.monotonic
     _token: str = ""
     _token_until: float = field(default=float("-inf"))
+    _more: Iterator[int] = field(default_factory=lambda: cycle(range(MAX_ORDERS)))
+    """How many units more the next order has: the same order again would be a duplicate."""
 
     def product(self) -> OnOffer | None:
         """Return the product with the most units in stock; None where none is on offer."""
@@ -73,18 +77,23 @@ class Player:
         product = self.product()
         if product is None:
             raise OperationError("nothing is on offer: put a product on offer first")
-        line = {
-            "sku": product.sku,
-            "quantity": self._quantity(kind, product),
-            "unit_price": product.unit_price,
-        }
-        body = {
-            "currency": product.currency,
-            "country": "Unspecified" if kind == "country" else "United Kingdom",
-            "lines": [line],
-        }
+        least = self._quantity(kind, product)
+        bodies = [
+            {
+                "currency": product.currency,
+                "country": "Unspecified" if kind == "country" else "United Kingdom",
+                "lines": [
+                    {
+                        "sku": product.sku,
+                        "quantity": min(least + next(self._more), MAX_QUANTITY),
+                        "unit_price": product.unit_price,
+                    }
+                ],
+            }
+            for _ in range(min(count, MAX_ORDERS))
+        ]
         api = Api(url=self._outputs()["ApiUrl"], authorize=bearer(self._customer()), send=self.send)
-        return [self._placed(api, body) for _ in range(min(count, MAX_ORDERS))]
+        return [self._placed(api, body) for body in bodies]
 
     def send_bad_message(self) -> None:
         """Send a queue what its consumer cannot parse."""
@@ -106,7 +115,7 @@ class Player:
 
     def _quantity(self, kind: str, product: OnOffer) -> int:
         if kind == "shelf":
-            return MORE_THAN_ANY_SHELF
+            return product.available + 1
         return self._card_limit() // product.unit_price + 1 if kind == "card" else 1
 
     def _card_limit(self) -> int:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from lambdas.orders.api import MAX_QUANTITY
 from lambdas.runtime.dynamodb import to_item
 from ops.console.app import create_app
 from ops.console.page import Console
-from ops.play import MORE_THAN_ANY_SHELF, Player
+from ops.play import Player
 from ops.smoke.api import Answer
 from tests.support.asgi import Browser
 from tests.unit.ops.account_fakes import answering
@@ -94,12 +95,12 @@ def api(browser: Browser, deployed: Any, pool: Pool) -> Api:
     ("kind", "quantity", "country"),
     [
         ("well", 1, "United Kingdom"),
-        ("shelf", MORE_THAN_ANY_SHELF, "United Kingdom"),
+        ("shelf", 91, "United Kingdom"),
         ("card", 100_000 // 255 + 1, "United Kingdom"),
         ("country", 1, "Unspecified"),
     ],
 )
-def test_orders_are_placed_of_what_is_most_in_stock_by_one_customer(
+def test_orders_of_what_is_most_in_stock_are_placed_by_one_customer_and_are_no_duplicates(
     browser: Browser,
     console: Console,
     api: Api,
@@ -114,10 +115,23 @@ def test_orders_are_placed_of_what_is_most_in_stock_by_one_customer(
 
     assert '<a href="/orders/order1">' in page
     assert '<a href="/orders/order2">' in page
-    line = {"sku": "most", "quantity": quantity, "unit_price": 255}
-    assert api.bodies == 2 * [{"currency": "GBP", "country": country, "lines": [line]}]
+    lines = [{"sku": "most", "quantity": quantity + n, "unit_price": 255} for n in (0, 1)]
+    assert api.bodies == [
+        {"currency": "GBP", "country": country, "lines": [line]} for line in lines
+    ]
     assert len(pool.users) == 1
     assert pool.users[0].startswith("play-")
+
+
+def test_no_order_asks_for_more_than_an_order_may_have(
+    browser: Browser, console: Console, api: Api, monkeypatch: pytest.MonkeyPatch
+):
+    full = [{"sku": "most", "available": 2 * MAX_QUANTITY}]
+    monkeypatch.setitem(Tables.rows, "stock", full)
+
+    browser.post("/play/orders", [("csrf", console.secrets.csrf), ("kind", "shelf")])
+
+    assert api.bodies[0]["lines"][0]["quantity"] == MAX_QUANTITY
 
 
 @pytest.mark.parametrize(
