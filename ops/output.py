@@ -13,6 +13,8 @@ from typing import Any
 
 MAX_LENGTH = 160
 """The length at which a line is cut off; ``--json`` has the whole text."""
+MAX_REASON = 600
+"""The same of why something failed: what was denied, and by what, stands at its end."""
 ESCAPED_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Control and format characters (bidi among them), surrogates, unassigned ones, separators."""
 INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(

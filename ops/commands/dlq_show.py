@@ -26,7 +26,16 @@ from ops.dlq.selection import (
     parse_selection,
     require_found,
 )
-from ops.output import format_age, one_line, print_json, print_raw, print_text, printable
+from ops.output import (
+    MAX_LENGTH,
+    MAX_REASON,
+    format_age,
+    one_line,
+    print_json,
+    print_raw,
+    print_text,
+    printable,
+)
 from ops.terminal import Terminal
 
 LOG_BEFORE = timedelta(hours=1)
@@ -93,7 +102,12 @@ def describe(dead_letter: DeadLetter, sink: FailureSink, *, now: datetime) -> li
         ("event", summary(dead_letter.event)),
         ("redrive", describe_plan(dead_letter, sink)),
     )
-    lines = [f"  {name:<7}  {one_line(text)}" for name, text in parts if text]
+    cut = {"why": MAX_REASON, "before": MAX_REASON}
+    lines = [
+        f"  {name:<7}  {one_line(text, max_length=cut.get(name, MAX_LENGTH))}"
+        for name, text in parts
+        if text
+    ]
     if group := log_group(dead_letter, sink):
         since = int((message.sent_at - LOG_BEFORE).timestamp() * 1000)
         command = f"aws logs filter-log-events --log-group-name {group} --start-time {since}"
@@ -125,8 +139,7 @@ def as_json(dead_letter: DeadLetter, sink: FailureSink) -> dict[str, Any]:
 
 def log_group(dead_letter: DeadLetter, sink: FailureSink) -> str:
     """Return the name of the log group of the function that failed; empty if it is unknown."""
-    ends = (end for route in sink.routes for end in (route.target, route.source) if end is not None)
-    logs = {end: end.log_group for end in ends if end.log_group}
+    logs = {end: end.log_group for end in sink.ends if end.log_group}
     failed = [group for end, group in logs.items() if end.matches_arn(dead_letter.failed_at)]
     found = failed or list(logs.values())
     return found[0] if len(found) == 1 else ""
@@ -139,8 +152,7 @@ def times(number: int) -> str:
 
 def failed_resource(arn: str, sink: FailureSink) -> str:
     """Return the name of the resource with that ARN, or the ARN if it is no longer deployed."""
-    ends = (end for route in sink.routes for end in (route.target, route.source) if end is not None)
-    return next((end.name for end in ends if end.matches_arn(arn)), arn)
+    return next((end.name for end in sink.ends if end.matches_arn(arn)), arn)
 
 
 def summary(event: Any) -> str:

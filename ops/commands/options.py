@@ -38,7 +38,7 @@ def add_redrive_options(parser: ArgumentParser) -> None:
         type=above_0,
         default=DEFAULT_PER_SECOND,
         metavar="N",
-        help="redrive at most N messages a second (default: %(default)g)",
+        help="at most N a second (default: %(default)g)",
     )
     add_json_option(parser)
 

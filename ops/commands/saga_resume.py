@@ -67,8 +67,10 @@ def _selected(arguments: Namespace, deployed: Deployed) -> list[str]:
     if arguments.order_id is not None:
         row = RecordCollector(deployed, arguments.order_id).order()
         order = parse_order(row)
-        if not order.deferred_since or not is_stalled(order, now=int(now.timestamp())):
-            raise OperationError(f"order {order.order_id} is {order.state}, and is not deferred")
+        is_waiting = is_stalled(order, now=int(now.timestamp()))
+        if not order.deferred_since or not is_waiting:
+            why = "a saga works on it already" if order.deferred_since else "is not deferred"
+            raise OperationError(f"order {order.order_id} is {order.state}, and {why}")
         return [order.order_id]
     selection = Selection(deferred=True, reason=arguments.reason)
     table, dynamodb = deployed.outputs("Orders")["OrdersTable"], deployed.client("dynamodb")

@@ -94,10 +94,14 @@ def _saga_routes(
     templates: Templates, sinks: set[Resource]
 ) -> Iterator[tuple[Resource, FailureRoute]]:
     """Yield a sink and a route for each state machine whose definition names the sink."""
+    functions = list(templates.resources(FUNCTION))
     for machine in templates.resources(MACHINE):
         definition = machine.properties.get("DefinitionString")
+        route = FailureRoute(
+            mechanism=Mechanism.SAGA, source=machine, target=None, others=functions
+        )
         for sink in sinks.intersection(templates.references(machine.stack, definition)):
-            yield sink, FailureRoute(mechanism=Mechanism.SAGA, source=machine, target=None)
+            yield sink, route
 
 
 def _declared_routes_of(resource: Resource) -> Iterator[DeclaredRoute]:

@@ -33,6 +33,8 @@ class FailureRoute:
     """The resource that a redrive sends the work to; None if the work has to be repaired."""
     target_config: Mapping[str, Any] = field(repr=False, default_factory=dict)
     """How the template configures the target, such as a rule's input."""
+    others: Sequence[Resource] = field(repr=False, default=())
+    """Of a saga, the functions: a dead letter names the one that failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,12 @@ class FailureSink:
     def is_fifo(self) -> bool:
         """Whether the sink is a FIFO queue."""
         return bool(self.resource.properties.get("FifoQueue"))
+
+    @property
+    def ends(self) -> Sequence[Resource]:
+        """The resources that a dead letter may name as what failed."""
+        ends = (end for route in self.routes for end in (route.target, route.source, *route.others))
+        return [end for end in ends if end is not None]
 
     def routes_by(self, mechanism: Mechanism) -> Sequence[FailureRoute]:
         """Return the routes with this mechanism."""

@@ -139,11 +139,11 @@ def plan_redrive(dead_letter: DeadLetter, sink: FailureSink) -> Action:
     Raises:
         NotRedrivableError: there is no such action, or it cannot be determined.
     """
-    if dead_letter.mechanism is None:
-        raise NotRedrivableError(f"where it came from is unknown: {READ_IT}")
     route = route_of(dead_letter, sink)
+    if route is None and dead_letter.mechanism is not None and dead_letter.failed_at:
+        raise NotRedrivableError(f"{dead_letter.failed_at} is no longer deployed")
     if route is None:
-        raise NotRedrivableError(f"{dead_letter.failed_at or sink.name} is no longer deployed")
+        raise NotRedrivableError(f"where it came from is unknown: {READ_IT}")
     if dead_letter.message.attributes.get("IS_PAYLOAD_TRUNCATED") == "true":
         raise NotRedrivableError("Scheduler kept only the beginning of the payload")
     if "too_large" in dead_letter.report:

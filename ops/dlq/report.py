@@ -8,7 +8,7 @@ from ops.dlq.plan import plan_redrive
 from ops.dlq.readers import VISIBILITY_TIMEOUT
 from ops.dlq.redrive import RedriveResult, Tally
 from ops.dlq.target_input import NotRedrivableError
-from ops.output import one_line, printable
+from ops.output import MAX_REASON, one_line, printable
 
 BAR_WIDTH = 30
 
@@ -28,12 +28,15 @@ def describe_plan(dead_letter: DeadLetter, sink: FailureSink) -> str:
         return f"cannot: {reason}"
 
 
+UNSEEN = (
+    "cannot be seen now: others read them (a command that was killed keeps them for"
+    f" {VISIBILITY_TIMEOUT // 60} minutes), or they wait behind ten of their group"
+)
+
+
 def not_received(number: int) -> str:
     """Return a text: the sink has more dead letters that cannot be received now, and why."""
-    return (
-        f"{number} more cannot be seen now: others read them (a command that was killed keeps them"
-        f" for {VISIBILITY_TIMEOUT // 60} minutes), or they wait behind ten of their group"
-    )
+    return f"{number} more {UNSEEN}"
 
 
 def tally_as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
@@ -44,7 +47,7 @@ def tally_as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
     """
     lines = [
         f"{result.sink.name}  {printable(result.dead_letter.message.id)}\n"
-        f"  {one_line(_outcome(result, word))}"
+        f"  {one_line(_outcome(result, word), max_length=MAX_REASON)}"
         for result in tally.results
         if not (done and result.moved)
     ]
@@ -52,7 +55,8 @@ def tally_as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
         id = printable(tally.in_progress.message.id)
         lines.append(f"{id} was being {word}: it may be done twice")
     lines += [
-        f"{name}  not processed: {one_line(why)}" for name, why in tally.access_denied.items()
+        f"{name}  not processed: {one_line(why, max_length=MAX_REASON)}"
+        for name, why in tally.access_denied.items()
     ]
     if tally.not_received:
         lines.append(not_received(tally.not_received))

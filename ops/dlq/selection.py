@@ -59,13 +59,14 @@ def require_found(ids: Sequence[str] | None, found: Iterable[str]) -> None:
 
 
 def find_sink(sinks: Sequence[FailureSink], name: str) -> FailureSink:
-    """Return the sink with this name, or else the only one whose name contains it.
+    """Return the sink with this name, or the only one with it in any service or as a part.
 
     Raises:
         OperationError: no name contains it, or several do.
     """
-    exact = [sink for sink in sinks if name in (sink.name, sink.resource.physical)]
-    found = exact or [sink for sink in sinks if name.lower() in sink.name.lower()]
+    whole = [sink for sink in sinks if name in (sink.name, sink.resource.physical)]
+    in_any = [sink for sink in sinks if sink.name.endswith(f"/{name}")]
+    found = whole or in_any or [sink for sink in sinks if name.lower() in sink.name.lower()]
     if not found:
         raise OperationError(f"there is no dead-letter queue {name}: see dlq list")
     if len(found) > 1:

@@ -14,6 +14,7 @@ from lambdas.orders.domain import is_order_id
 from lambdas.orders.rows import is_tombstone
 from lambdas.runtime.dynamodb import from_item, to_item
 from ops.deployed import Deployed, OperationError
+from ops.dlq.report import UNSEEN
 from ops.orders import ledger
 from ops.orders.dead_letters import find_dead_letters
 from ops.orders.executions import UNKNOWN, Execution, execution_of, is_execution_arn, is_express
@@ -108,8 +109,8 @@ class RecordCollector:
             pieces, unseen = find_dead_letters(self._deployed, self._order_id)
         except READ_ERRORS as error:
             return replace(known, unreadable={**known.unreadable, "dead_letters": _line(error)})
-        held = f"others hold some of {', '.join(unseen)}: try again"
-        unreadable = {**known.unreadable, **({"dead_letters": held} if unseen else {})}
+        why = f"some of {', '.join(unseen)} {UNSEEN}"
+        unreadable = {**known.unreadable, **({"dead_letters": why} if unseen else {})}
         return replace(known, dead_letters=pieces, unreadable=unreadable)
 
     def _row(self, stack: str, output: str) -> Row | None:

@@ -88,6 +88,11 @@ def sink(name: str) -> FailureSink:
     return found
 
 
+def named(name: str) -> Resource:
+    (found,) = (resource for resource in templates().resources() if resource.name == name)
+    return found
+
+
 def arn(resource: Resource) -> str:
     """Return the ARN as AWS writes it into a dead letter."""
     start = "arn:aws:{}:eu-west-1:123456789012"
@@ -174,7 +179,7 @@ def compensation(machine: Resource, *, order: str = ORDER, id: str = "m1") -> Ra
     return message(
         {
             "compensation": "ReleaseStock",
-            "function": "arn:aws:lambda:eu-west-1:123456789012:function:release",
+            "function": arn(named("inventory/ReleaseStock")).removesuffix(":$LATEST"),
             "payload": {"order_id": order},
             "error": {"Error": "NoStockError", "Cause": json.dumps({"errorMessage": "no stock"})},
             "execution": f"arn:aws:states:eu-west-1:123456789012:execution:{_name(machine)}:e1",

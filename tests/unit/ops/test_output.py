@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from ops.dlq.decode import DeadLetter, RawMessage, decode
 from ops.dlq.failure_sinks import FailureSink, Mechanism
 from ops.dlq.peek import SinkContents
 from ops.dlq.readers import Depth
-from ops.dlq.redrive import Redrive, Tally
+from ops.dlq.redrive import Redrive, RedriveResult, Tally
 from ops.output import format_age, one_line
 from tests.unit.ops.conftest import EmptyDeployed
 from tests.unit.ops.dead_letter_samples import (
@@ -99,6 +100,22 @@ def test_dead_letter_of_one_of_several_functions_names_the_log_of_that_one():
         "UpdateSales",
         "",
     }
+
+
+def test_whole_reason_is_shown_what_was_denied_stands_at_its_end():
+    denied = (
+        f"AccessDeniedException: {'User: arn:aws:sts::123456789012:assumed-role/r ' * 5}, a deny"
+    )
+    at = sink("purchasing/LowStockDeadLetters")
+    (record, *_) = records(at)
+    result = RedriveResult(sink=at, dead_letter=record, error=denied)
+
+    shown = dlq_show.describe(replace(record, error=denied), at, now=NOW)
+    tally = report.tally_as_text(Tally(results=[result]), done=True)
+
+    assert [line for line in shown if line.endswith(", a deny")]
+    assert "not moved: AccessDenied" in tally
+    assert ", a deny\n" in tally
 
 
 def test_show_json(golden: SnapshotAssertion):

@@ -237,6 +237,11 @@ def test_unknown_message_is_not_redrivable():
         again("shipping/DispatchShipmentDeadLetters", message("poison"))
 
 
+def test_message_of_a_kind_that_nothing_sends_there_is_unknown_too():
+    with pytest.raises(NotRedrivableError, match="where it came from is unknown"):
+        again("orders/Repair", message("poison", {"reason": "moved here by hand"}))
+
+
 def test_action_is_described_in_words():
     said = {
         str(planned("shipping/DispatchShipmentDeadLetters", Mechanism.DESTINATION)),
