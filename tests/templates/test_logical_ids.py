@@ -148,4 +148,5 @@ def test_outputs_of_all_stacks_have_different_names(environment: str):
         if name not in (READ, PUBLISHED) and not name.startswith("ExportsOutput")
     )
 
-    assert [name for name, stacks in names.items() if stacks > 1] == []
+    shared = [name for name, stacks in names.items() if stacks > 1]
+    assert shared == [], "two stacks have an output of this name: give the new CfnOutput another"
