@@ -1,8 +1,9 @@
 """Replay the events of a period from the archive, to rules that accept replays.
 
-Without --yes, nothing is replayed. Of the deployed rules, only the catch-all accepts replayed
-events. Make a rule of your own, with "replay-name": [{"exists": true}] in its pattern. Its targets
-may get events twice, and in any order. An interruption cancels the replay.
+Without --yes, nothing is replayed. Of the deployed rules, two accept replayed events: the catch-all
+logs them, and what the rule for rebuilds gets waits for the next rebuild. Make a rule of your own,
+with "replay-name": [{"exists": true}] in its pattern. Its targets may get events twice, and in any
+order. An interruption cancels the replay.
 """
 
 import argparse
