@@ -43,6 +43,10 @@ BATCH = {
 RECORD = {"dynamodb": {"SequenceNumber": "100", "NewImage": {"order_id": {"S": ORDER}}}}
 
 
+REPLACED_FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:release"
+"""A function that is not deployed any more."""
+
+
 class FakeQueue(ClientDouble):
     """Keeps what a function dead-letters."""
 
@@ -175,11 +179,13 @@ def dead_lettered_by(route: FailureRoute, sink: FailureSink, *, id: str = "m1") 
     return message(body, id=id, fifo=fifo)
 
 
-def compensation(machine: Resource, *, order: str = ORDER, id: str = "m1") -> RawMessage:
+def compensation(
+    machine: Resource, *, order: str = ORDER, id: str = "m1", function: str = REPLACED_FUNCTION
+) -> RawMessage:
     return message(
         {
             "compensation": "ReleaseStock",
-            "function": arn(named("inventory/ReleaseStock")).removesuffix(":$LATEST"),
+            "function": function,
             "payload": {"order_id": order},
             "error": {"Error": "NoStockError", "Cause": json.dumps({"errorMessage": "no stock"})},
             "execution": f"arn:aws:states:eu-west-1:123456789012:execution:{_name(machine)}:e1",

@@ -12,7 +12,15 @@ from ops.dlq.decode import decode
 from ops.dlq.executor import ActionExecutor, ActionFailedError
 from ops.dlq.failure_sinks import Mechanism
 from ops.dlq.plan import plan_redrive
-from tests.unit.ops.dead_letter_samples import ALERT, EVENT, ORDER, dead_lettered_by, outcome, sink
+from tests.unit.ops.dead_letter_samples import (
+    ALERT,
+    EVENT,
+    ORDER,
+    REPLACED_FUNCTION,
+    dead_lettered_by,
+    outcome,
+    sink,
+)
 
 
 class AlreadyThere(Exception):
@@ -153,7 +161,7 @@ def test_batch_without_failures_succeeds(answer: Any):
 
 
 class TestRepair:
-    OLD, FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:release", "release_stock"
+    OLD, FUNCTION = REPLACED_FUNCTION, "release_stock"
 
     @staticmethod
     def machine(states: Any) -> Any:

@@ -25,9 +25,11 @@ from ops.output import format_age, one_line
 from tests.unit.ops.conftest import EmptyDeployed
 from tests.unit.ops.dead_letter_samples import (
     AT,
+    arn,
     compensation,
     dead_lettered_by,
     message,
+    named,
     outcome,
     sink,
 )
@@ -62,7 +64,8 @@ def records(at: FailureSink) -> list[DeadLetter]:
     kinds = [dead_lettered_by(route, at, id=f"m{number}") for number, route in enumerate(at.routes)]
     if at.routes_by(Mechanism.SAGA):
         machine = at.routes[0].source
-        kinds = [compensation(machine, id="m0"), outcome(machine)]
+        function = arn(named("inventory/ReleaseStock")).removesuffix(":$LATEST")
+        kinds = [compensation(machine, id="m0", function=function), outcome(machine)]
     history = {"reason": "it makes no sense", "redriven": "1", "earlier": "too big\ntoo small"}
     again = [message("x", history, id="h")] if at.is_fifo else []
     return [decode(each, at) for each in (*kinds, *again, message("po\nison", id="p"))]
