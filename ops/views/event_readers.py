@@ -83,6 +83,11 @@ class OrderStreamReader:
         self._next = 0.0
         self._find_shards()
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the next read would not have to wait."""
+        return time.monotonic() >= self._next
+
     def read(self) -> Iterator[tuple[Sequence[bytes], int]]:
         """Read once from each shard; yield records, and how many milliseconds the reader is behind.
 

@@ -125,13 +125,18 @@ class Rebuild:
             self.progress(f"following: {write.events:,} events, {behind / 1000:,.0f} s behind")
             return behind
 
+        def keep_up() -> None:
+            # A read of the stream waits for its turn; a comparison does not wait for the stream.
+            if source.is_due:
+                follow()
+
         def catch_up() -> None:
             source.refresh()
             while follow():
                 pass
 
         catch_up()
-        equal = self._verify(live, idle, follow, catch_up)
+        equal = self._verify(live, idle, keep_up, catch_up)
         if write.unreadable:
             self.progress(f"skipped: {write.unreadable:,} records that cannot be parsed")
         if switch and (equal or ignore_differences):
@@ -142,11 +147,11 @@ class Rebuild:
         self,
         live: DynamoTable,
         idle: DynamoTable,
-        follow: Callable[[], object],
+        keep_up: Callable[[], object],
         catch_up: Callable[[], object],
     ) -> bool:
         """Return whether each item of either table was the same in both at some time."""
-        for found in compare(live, idle, meanwhile=follow):
+        for found in compare(live, idle, meanwhile=keep_up):
             differing: Sequence[Key] = found.differing
             until = time.monotonic() + self.compare_timeout.total_seconds()
             while differing and time.monotonic() < until:

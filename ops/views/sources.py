@@ -66,6 +66,11 @@ class RebuildSource:
     def refresh(self) -> None:
         """Write those past entries again that have changed meanwhile."""
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `follow` would not have to wait."""
+        return True
+
     def follow(self) -> int:
         """Write some of the new events; return how many milliseconds of events are left."""
         return 0
@@ -98,6 +103,11 @@ class OrderEventSource(RebuildSource):
         """Cancel the replay, if it was started and has not ended."""
         if self._replay is not None:
             self._replay.cancel()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a second has passed since the stream was read."""
+        return self._stream is None or self._stream.is_due
 
     def follow(self) -> int:
         """Read once from each shard of the stream."""

@@ -1,6 +1,7 @@
 """Two tables that are being written are compared item by item."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import pytest
 from ops.views.compare import MAX_DIFFS, PAGE, DynamoTable, compare, still_differing
 from ops.views.rebuild import Rebuild
 from ops.views.registry import VIEWS
+from ops.views.sources import RebuildSource
 from tests.support.doubles import ClientDouble
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -199,3 +201,39 @@ class TestProving:
             False,
             f"not equal: {MAX_DIFFS:,} of {MAX_DIFFS:,} items differ",
         )
+
+
+class Source(RebuildSource):
+    """A source that never has anything new, and is due only at first."""
+
+    def __init__(self) -> None:
+        self.follows = 0
+
+    def backfill(self) -> Iterator[str]:
+        yield from ()
+
+    @property
+    def is_due(self) -> bool:
+        return self.follows == 0
+
+    def follow(self) -> int:
+        self.follows += 1
+        return 0
+
+
+@pytest.mark.usefixtures("pauses")
+def test_comparison_of_many_pages_does_not_wait_for_the_stream(monkeypatch: pytest.MonkeyPatch):
+    source = Source()
+    live, idle = tables(Items(10 * PAGE), Items(10 * PAGE))
+    found = {"TimelinesTable": live, "TimelinesStandbyTable": idle}
+    monkeypatch.setattr(DynamoTable, "delete_all", lambda _: 0)
+    monkeypatch.setattr(Rebuild, "_table", lambda _, name: found[name])
+    deployed = SimpleNamespace(
+        outputs=lambda _: {name: name for name in found}, client=lambda _: None
+    )
+    view = replace(VIEWS["timelines"], source=lambda _: source)
+
+    rebuild = Rebuild(deployed=cast(Any, deployed), view=view, progress=lambda _: None)
+
+    assert rebuild.run(switch=False)
+    assert source.follows == 1

@@ -138,6 +138,7 @@ BACKBONE = {
     "EventArchiveArn": "arn:aws:events:r:a:archive/events",
     "ReplayRuleArn": "rule",
     "ReplayQueueUrl": "queue",
+    "OrderStreamName": "orders",
 }
 
 
@@ -231,3 +232,16 @@ class TestFollowing:
 
         assert waits[0] == 0
         assert 0.5 < waits[1] <= 1
+
+    def test_second_read_is_due_after_a_second(self, monkeypatch: pytest.MonkeyPatch):
+        source = OrderEventSource(context(cast(Any, Kinesis())))
+        now = 100.0
+        monkeypatch.setattr("ops.views.event_readers.time.monotonic", lambda: now)
+
+        due = [source.is_due]
+        source.follow()
+        due.append(source.is_due)
+        now += 1
+        due.append(source.is_due)
+
+        assert due == [True, False, True]
