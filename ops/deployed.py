@@ -164,12 +164,17 @@ def deployed(environment: str) -> Deployed:
     """Return the environment of this name, with the operator's credentials and Region.
 
     Raises:
-        OperationError: there are no credentials, or there is no Region.
+        OperationError: there are no credentials, they cannot be read, or there is no Region.
     """
     session = boto3.Session()
     if not session.region_name:
         raise OperationError("no region: set AWS_DEFAULT_REGION, or name a profile that has one")
-    if session.get_credentials() is None:
+    try:
+        credentials = session.get_credentials()
+    except (ValueError, KeyError) as error:
+        # What a configured program or host answered is not what botocore expects.
+        raise OperationError(f"the configured credentials cannot be read: {error}") from error
+    if credentials is None:
         raise OperationError("no credentials: log in, or name a profile with AWS_PROFILE")
     FirstContact().watch(session)
     return Deployed(session=session, environment=environment)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -131,6 +132,20 @@ def test_missing_credentials_are_named():
     result = ops("dlq", "list", AWS_DEFAULT_REGION="eu-west-1")
 
     assert_one_line(result, "no credentials: ")
+
+
+def test_credentials_that_cannot_be_read(tmp_path: Path):
+    config = tmp_path / "config"
+    config.write_text("[default]\ncredential_process=/bin/echo locked\n")
+    region = {"AWS_DEFAULT_REGION": "eu-west-1"}
+
+    from_process = ops("dlq", "list", AWS_CONFIG_FILE=str(config), **region)
+    from_host = ops(
+        "dlq", "list", AWS_CONTAINER_CREDENTIALS_FULL_URI="http://aws.invalid", **region
+    )
+
+    assert_one_line(from_process, "the configured credentials cannot be read: ")
+    assert_one_line(from_host, "aws.invalid")
 
 
 def test_profile_that_does_not_exist():
