@@ -15,15 +15,24 @@ def read_synthesized_templates(folder: Path, environment: str) -> Mapping[str, T
     """Return an environment's synthesized templates, by stack.
 
     Raises:
-        OperationError: the folder has none.
+        OperationError: the folder has none, or a file is no template.
     """
     prefix = stack_name(environment, "")
     paths = sorted(folder.glob(f"{prefix}*.template.json"))
     if not paths:
         raise OperationError(f"{folder} has no template of {prefix}…: run make synth")
-    return {
-        path.name.removesuffix(".template.json"): json.loads(path.read_text()) for path in paths
-    }
+    return {path.name.removesuffix(".template.json"): _read(path) for path in paths}
+
+
+def _read(path: Path) -> Template:
+    try:
+        template = json.loads(path.read_text())
+    except ValueError as error:
+        # An interrupted synthesis leaves such a file.
+        raise OperationError(f"{path} cannot be parsed: {error}: run make synth") from error
+    if not isinstance(template, dict):
+        raise OperationError(f"{path} has no JSON object: run make synth")
+    return template
 
 
 def resources_of(
