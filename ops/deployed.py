@@ -25,7 +25,7 @@ The next deployment creates it.
 UPDATE_DONE = {"UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 10})
 """Once AWS has answered. Before, one connection error ends the command: see ``FirstContact``."""
-STACKS_CONFIG = CONFIG.merge(Config(read_timeout=15))
+STACKS_CONFIG = CONFIG.merge(Config(read_timeout=20))
 """Of CloudFormation, which nearly all commands ask first, and which answers at once."""
 
 
