@@ -25,8 +25,10 @@ The next deployment creates it.
 UPDATE_DONE = {"UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 10})
 """Once AWS has answered. Before, one connection error ends the command: see ``FirstContact``."""
-STACKS_CONFIG = CONFIG.merge(Config(read_timeout=20))
-"""Of CloudFormation, which nearly all commands ask first, and which answers at once."""
+ASKED_FIRST = ("cloudformation", "sts")
+"""The services that commands ask first; they answer at once."""
+PROMPT_CONFIG = CONFIG.merge(Config(read_timeout=20))
+"""For these, so that an endpoint that never answers does not end a command after a minute only."""
 
 
 class OperationError(Exception):
@@ -54,7 +56,7 @@ class Deployed:
             InvalidRegionError: the Region's name cannot be one.
         """
         try:
-            config = STACKS_CONFIG if service == "cloudformation" else CONFIG
+            config = PROMPT_CONFIG if service in ASKED_FIRST else CONFIG
             client = self.session.client(service, config=config)
             # botocore checks the configured endpoint, but not its port.
             urlsplit(client.meta.endpoint_url).port  # noqa: B018

@@ -59,8 +59,11 @@ def test_first_answer_is_not_awaited_for_a_minute():
     deployed = Deployed(session=session, environment="dev")
 
     # A function that is called may take long.
-    awaited = {name: deployed.client(name).meta.config for name in ("cloudformation", "lambda")}
+    awaited = {
+        name: deployed.client(name).meta.config for name in ("cloudformation", "sts", "lambda")
+    }
 
     assert awaited["cloudformation"].read_timeout <= 20
+    assert awaited["sts"].read_timeout <= 20
     assert awaited["lambda"].read_timeout >= 60
     assert awaited["cloudformation"].connect_timeout == 5
