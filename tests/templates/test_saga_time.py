@@ -10,6 +10,7 @@ from aws_cdk.aws_stepfunctions import StateMachineType
 
 from stacks.constructs.saga.model import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, Timeouts
 from stacks.environments import DEV
+from tests.templates.checks.sagas import task_timeout_exceeds_function_timeout
 from tests.templates.kinds import MACHINE
 from tests.templates.saga_definitions import SAGAS, calls, saga
 from tests.templates.synthesis import ROOT, Platform, synthesis_of
@@ -102,6 +103,10 @@ class TestTime:
         # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
         assert saga(express(), name)["TimeoutSeconds"] <= 300
         assert express().one(MACHINE, name).properties["StateMachineType"] == "EXPRESS"
+
+    @pytest.mark.parametrize("of", [standard, express], ids=["standard", "express"])
+    def test_call_outlives_its_function(self, of: Any):
+        assert list(task_timeout_exceeds_function_timeout(of())) == []
 
     @pytest.mark.parametrize(
         "timeouts", [STANDARD_TIMEOUTS, EXPRESS_TIMEOUTS], ids=["standard", "express"]

@@ -183,7 +183,6 @@ class Timeouts:
 STANDARD_TIMEOUTS = Timeouts(execution=1200, action_retries=6, compensation_retries=6, max_delay=32)
 EXPRESS_TIMEOUTS = Timeouts(
     execution=EXPRESS_MAX_SECONDS,
-    call=7,
     write=2,
     action_retries=2,
     compensation_retries=2,
