@@ -26,7 +26,7 @@ _INVALID = {
 
 
 def install() -> None:
-    """Go through no more messages than are received or deleted, and those in flight before them."""
+    """Do no more for a message that waits than look whether it is in flight."""
     sqs._collect_msgs = _collected_by(seam(sqs, "_collect_msgs", "q", "max_n", "vis_timeout"))
     sqs._expire_retained = _expired_by(seam(sqs, "_expire_retained", "q"))
     seam(sqs, "_act_delete_message_batch", "data", "qurl")
@@ -35,13 +35,19 @@ def install() -> None:
 
 def _collected_by(collect: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
     def collected(q: Queue, max_n: int, vis_timeout: int) -> list[Any]:
-        if q["is_fifo"]:
-            return collect(q, max_n, vis_timeout)
         now = time.time()
-        visible = (m for m in q["messages"] if m.get("visible_at", now) <= now)
-        return collect({**q, "messages": list(islice(visible, max_n))}, max_n, vis_timeout)
+        free = (m for m in q["messages"] if m.get("visible_at", now) <= now)
+        if q["is_fifo"]:
+            # No message of a group is received while another of it is in flight.
+            held = {m["group_id"] for m in q["messages"] if _is_in_flight(m, now)}
+            free = (m for m in free if m["group_id"] not in held)
+        return collect({**q, "messages": list(islice(free, max_n))}, max_n, vis_timeout)
 
     return collected
+
+
+def _is_in_flight(message: Mapping[str, Any], now: float) -> bool:
+    return bool(message.get("receive_count")) and message["visible_at"] > now
 
 
 def _expired_by(expire: Callable[[Queue], None]) -> Callable[[Queue], None]:

@@ -71,12 +71,7 @@ class Consumer:
             timeout = min(self._queue.lease / RENEWALS_PER_LEASE, max(self._shutdown.remaining, 0))
             finished, pending = wait(pending, timeout=timeout)
             self.last_progress_at = self._shutdown.clock()
-            for outcome in [job.result() for job in finished]:
-                self._log("not_deleted", self._queue.delete(outcome.handled))
-                self._log(
-                    "not_returned",
-                    self._queue.set_visibility(outcome.unhandled, seconds=outcome.retry_delay),
-                )
+            self._settle([job.result() for job in finished])
             in_flight = [message for job in pending for message in jobs[job]]
             expired = self._shutdown.remaining <= 0
             # A failed renewal is not repeated: another consumer may have received the message by
@@ -87,6 +82,16 @@ class Consumer:
                 self._log("lease_not_renewed", self._queue.set_visibility(batch, seconds=seconds))
             if expired:
                 return
+
+    def _settle(self, outcomes: Sequence[_Outcome]) -> None:
+        """Delete what was handled, in one request for all groups; return the rest to the queue."""
+        handled = [message for outcome in outcomes for message in outcome.handled]
+        self._log("not_deleted", self._queue.delete(handled))
+        for outcome in outcomes:
+            self._log(
+                "not_returned",
+                self._queue.set_visibility(outcome.unhandled, seconds=outcome.retry_delay),
+            )
 
     def _handle_group(self, group: Sequence[Message]) -> _Outcome:
         for i, message in enumerate(group):

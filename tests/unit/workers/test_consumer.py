@@ -51,8 +51,10 @@ def test_groups_do_not_wait_for_each_other():
     assert queue.bodies == []
 
 
-def test_messages_without_a_group_do_not_wait_either():
+def test_messages_without_a_group_do_not_wait_either_and_all_are_deleted_in_one_request():
     queue = FakeQueue(message("a"), message("b"))
+    steps: list[str] = []
+    queue.then = steps.append
     b_is_done = Event()
 
     def handle(received: Message) -> None:
@@ -63,6 +65,7 @@ def test_messages_without_a_group_do_not_wait_either():
 
     consumer(queue, handle).poll()
 
+    assert steps.count("delete") == 1
     assert queue.bodies == []
 
 
