@@ -71,7 +71,7 @@ class Consumer:
             timeout = min(self._queue.lease / RENEWALS_PER_LEASE, max(self._shutdown.remaining, 0))
             finished, pending = wait(pending, timeout=timeout)
             self.last_progress_at = self._shutdown.clock()
-            self._settle([job.result() for job in finished])
+            self._delete_or_return([job.result() for job in finished])
             in_flight = [message for job in pending for message in jobs[job]]
             expired = self._shutdown.remaining <= 0
             # A failed renewal is not repeated: another consumer may have received the message by
@@ -83,7 +83,7 @@ class Consumer:
             if expired:
                 return
 
-    def _settle(self, outcomes: Sequence[_Outcome]) -> None:
+    def _delete_or_return(self, outcomes: Sequence[_Outcome]) -> None:
         """Delete what was handled, in one request for all groups; return the rest to the queue."""
         handled = [message for outcome in outcomes for message in outcome.handled]
         self._log("not_deleted", self._queue.delete(handled))
