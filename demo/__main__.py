@@ -32,6 +32,8 @@ def main() -> int:
     except UnreadyError as unready:
         return _say(unready)
     # Imported only here: these modules need the packages that were checked above.
+    from botocore.exceptions import BotoCoreError
+
     from demo.chaos import run_chaos
     from demo.errors import DemoError
     from demo.export_rows import ExportError
@@ -51,6 +53,8 @@ def main() -> int:
             return up(arguments.orders, port=arguments.port)
     except (UnreadyError, ExportError, CloudError, DemoError) as error:
         return _say(error)
+    except BotoCoreError as error:
+        return _say(CloudError(f"the local cloud does not answer any more: {error}"))
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         return 130

@@ -114,6 +114,7 @@ RULES: dict[str, Rule] = {
     "demo": Rule(
         "the demo uses the platform as it is deployed",
         (
+            "botocore.exceptions",
             "pg8000",
             "urllib3",
             "emulator",

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from demo import __main__ as demo
 
@@ -56,3 +57,20 @@ def test_closed_pipe_ends_the_demo_without_a_traceback(
         patch.setattr(os, "umask", lambda _: 0)
         assert demo.main() == 141
         print("goes nowhere", file=closed, flush=True)
+
+
+def test_cloud_that_ends_under_the_platform_is_one_line_and_no_broken_promise(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def gone(*_: object, **__: object) -> None:
+        raise ConnectionClosedError(endpoint_url="https://127.0.0.1:1/")
+
+    monkeypatch.setattr(sys, "argv", ["demo", "up"])
+    monkeypatch.setattr("demo.__main__.check_tools", lambda: None)
+    monkeypatch.setattr("demo.__main__.exclusive_lock", gone)
+    monkeypatch.setattr(os, "umask", lambda _: 0)
+
+    assert demo.main() == 2
+    said = capsys.readouterr().err
+    assert said.startswith("the local cloud does not answer any more: ")
+    assert said.count("\n") == 1
