@@ -33,12 +33,22 @@ def run_ops(cloud: Cloud, *words: str) -> subprocess.CompletedProcess[str]:
     Raises:
         CloudError: The command failed.
     """
-    with start_ops(cloud, *words, stderr=subprocess.PIPE) as process:
+    return completed(start_ops(cloud, *words, stderr=subprocess.PIPE))
+
+
+def completed(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """Wait for a command that was started with all its output kept; end it if the wait is ended.
+
+    Raises:
+        CloudError: The command failed.
+    """
+    with process:
         try:
             output, errors = process.communicate()
         except BaseException:
             process.terminate()
             raise
     if process.returncode >= _FAILED:
-        raise CloudError(f"python -m ops {' '.join(words)} failed: {errors.strip()}")
+        command = " ".join(map(str, process.args[1:]))  # type: ignore[index]
+        raise CloudError(f"python {command} failed: {errors.strip()}")
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
