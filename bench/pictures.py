@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from bench.bar_chart import render_bars
+from bench.busy import BURST_RATE
 from bench.costs import CostItem, idle_costs, order_costs, synthesize
 from bench.figures import FOLDER, read_figures
 from bench.order_path import order_paths
@@ -34,6 +35,9 @@ def pictures(dev: Environment, templates: Mapping[str, Any]) -> Mapping[str, str
         "order_path.svg": render_bars(
             "Until an order is confirmed: USD a million",
             {name: sum(path.dollars().values()) for name, path in order_paths().items()},
+        ),
+        "throughput.svg": render_bars(
+            "On a laptop: orders ended a second", _throughputs(read_figures("busy"))
         ),
     }
 
@@ -60,6 +64,16 @@ def _cold_starts(figures: Mapping[str, Any]) -> dict[str, float]:
         "plain clients, in the middle": median(medians("plain")),
         "all-in handler, in the middle": median(medians("all_in")),
     }
+
+
+def _throughputs(figures: Mapping[str, Any]) -> dict[str, float]:
+    """Return how many orders end in a second, without and with more than the laptop bears."""
+    bars = {}
+    for saga in ("Standard", "Express"):
+        run = figures["runs"][f"burst {saga.upper()}"]
+        bars[f"{saga}, no more than it bears"] = run["unsaturated_per_second"]
+        bars[f"{saga}, {BURST_RATE:.0f} a second offered"] = run["ended_per_second"]
+    return bars
 
 
 def main() -> int:
