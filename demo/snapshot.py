@@ -20,7 +20,6 @@ class Snapshot:
     def __init__(self, cloud: Cloud, outputs: Mapping[str, str], database: Connection) -> None:
         """`outputs` are the deployed stacks' outputs; `database` has `demo.database.SCHEMA`."""
         self._cloud = cloud
-        # Cached, because creating a boto3 client takes long.
         self._client = cloud.client
         self._outputs = outputs
         self._database = database

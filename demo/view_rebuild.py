@@ -28,13 +28,12 @@ def rebuild_views(cloud: Cloud) -> Iterator[RebuiltView]:
     another process rebuilds the others.
     """
     with ExitStack() as started:
-        others = {
-            view: start_ops(cloud, "view", "rebuild", view, stderr=subprocess.PIPE)
-            for view in VIEWS
-            if VIEWS[view].source is not OrderEventSource
-        }
-        for process in others.values():
-            started.callback(process.terminate)
+        others = {}
+        for view in VIEWS:
+            if VIEWS[view].source is not OrderEventSource:
+                process = start_ops(cloud, "view", "rebuild", view, stderr=subprocess.PIPE)
+                others[view] = started.enter_context(process)
+                started.callback(process.terminate)
         for view in VIEWS:
             begun = others.get(view)
             command = completed(begun) if begun else run_ops(cloud, "view", "rebuild", view)

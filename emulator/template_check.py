@@ -241,13 +241,12 @@ def _deployed(query: Query, stack: str) -> Iterator[Any]:
 
 def _cached_query(cloud: Cloud) -> Query:
     """Return a function that calls the APIs and caches answers: some serve many resources."""
-    client = cloud.client
     answers: dict[str, Any] = {}
 
     def query(service: str, operation: str, **arguments: Any) -> Any:
         question = json.dumps([service, operation, arguments])
         if question not in answers:
-            api = client(service)
+            api = cloud.client(service)
             if api.can_paginate(operation):
                 pages = api.get_paginator(operation).paginate(**arguments)
                 answers[question] = pages.build_full_result()

@@ -59,6 +59,8 @@ class Templates:
 
     def __init__(self, stacks: Mapping[str, DeployedStack]) -> None:
         self._stacks = stacks
+        self._resources: dict[tuple[str, str], Resource] = {}
+        """What was made before: references lead to the same resources again and again."""
 
     @property
     def by_stack(self) -> Mapping[str, Mapping[str, Any]]:
@@ -95,6 +97,11 @@ class Templates:
         return next(self.references(stack, value), None)
 
     def _resource(self, stack: str, id: str) -> Resource:
+        if (stack, id) not in self._resources:
+            self._resources[stack, id] = self._make_resource(stack, id)
+        return self._resources[stack, id]
+
+    def _make_resource(self, stack: str, id: str) -> Resource:
         declared = self._stacks[stack].template["Resources"][id]
         ids, properties = self._stacks[stack].ids, declared.get("Properties", {})
         logging = properties.get("LoggingConfig", {}) if declared["Type"] == FUNCTION else {}

@@ -150,8 +150,10 @@ def console(deployed: FakeDeployed) -> Console:
 
 
 @pytest.fixture
-def stranger(console: Console) -> Browser:
+def stranger(console: Console, monkeypatch: pytest.MonkeyPatch) -> Browser:
     """A browser that does not know the key."""
+    # It has no connection, and to list those of the machine takes milliseconds.
+    monkeypatch.setattr("ops.console.peers.CONNECTIONS", ())
     return Browser(create_app(console, port=8800))
 
 
