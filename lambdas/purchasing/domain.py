@@ -28,6 +28,8 @@ class PurchaseOrderState(StrEnum):
     """Inventory has received the goods. Final."""
     REFUSED = "REFUSED"
     """Inventory has refused the goods. Final."""
+    COVERED = "COVERED"
+    """Never sent: another one of the same SKU and threshold was on its way. Final."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +45,23 @@ class PurchaseOrder:
     """When to send the order to the supplier: at once, and again when it will be delivered."""
     changed_at: str
     """When ``state`` changed last."""
+    threshold: str = ""
+    """The type of the event that it was raised for; empty in orders of older releases."""
     explanation: str = ""
-    """Why inventory refused the goods."""
+    """Why inventory refused the goods, or which order is on its way instead."""
     awaiting: str | None = None
     """The supplier's name while the order is open: the key of the index of open orders."""
+    receiving_at: str | None = None
+    """When it was first tried to add the goods to the stock."""
 
 
 def plan_purchase_order(event: EventEnvelope[LowStockEvent], *, now: datetime) -> PurchaseOrder:
     """Return the purchase order for a SKU's stock event. A repeated event gives the same order.
 
     There are two thresholds: below the minimum, and sold out. Each orders as much as the minimum,
-    so twice that is ordered when a SKU sells out. The deliveries then lift the stock to its minimum
-    or above, so that each threshold can be crossed again.
+    so twice that is ordered when a SKU sells out. A delivery then lifts the stock to its minimum or
+    above, so that each threshold can be crossed again. For crossings before that, such as after
+    cancellations, nothing more is ordered: see ``PurchaseOrders.claim``.
     """
     return PurchaseOrder(
         purchase_order_id=event_id(SOURCE, event.data.sku, event.metadata.sequence),
@@ -64,6 +71,7 @@ def plan_purchase_order(event: EventEnvelope[LowStockEvent], *, now: datetime) -
         raised_at=format_time(now),
         check_after=format_time(now),
         changed_at=format_time(now),
+        threshold=event.data.detail_type,
         awaiting=SUPPLIER,
     )
 

@@ -4,14 +4,16 @@ Goods are received before their order is closed, under a delivery id made from t
 dies in between, the next run receives them again, which inventory ignores, and closes the order.
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.contracts.codec import ContractError, encode
-from lambdas.purchasing.domain import PurchaseOrder, delivery_command
+from lambdas.purchasing.domain import PurchaseOrder, PurchaseOrderState, delivery_command
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.purchasing.supplier import Confirmed, Supplier, SupplierError
+from lambdas.runtime.errors import ConcurrentUpdateError
 from lambdas.runtime.function_calls import FunctionFailedError, call_function
 from lambdas.runtime.log import log
 
@@ -47,7 +49,8 @@ class FollowUp:
     def run(self, *, now: str) -> int:
         """Follow up on the due orders, and return how many were delivered.
 
-        An order that the supplier confirms is due again at its delivery date. If inventory refuses
+        An order that is not needed, because another one is on its way, is not sent but closed. One
+        that the supplier confirms is due again at its delivery date. If inventory refuses
         an order's goods, the order is closed with the reason. If the supplier or inventory fails,
         or the row is no order, it is tried again after the orders that are due by then. One order's
         failure does not delay the others.
@@ -55,40 +58,50 @@ class FollowUp:
         Raises:
             FollowUpFailedError: names the refused and failed orders, after all were tried.
         """
-        confirmed = delivered = 0
+        outcomes = Counter(confirmed=0, delivered=0, covered=0)
         problems: list[str] = []
         for id in self._orders.due_ids(now=now, limit=MAX_ORDERS):
             try:
                 order = self._orders.find_open(id)
                 if order is None:
                     continue
-                answer = self._supplier.send(order)
-            except (ContractError, SupplierError) as error:
-                problems.append(f"{id}: {error}")
+                outcome, problem = self._follow_up(order, now=now)
+            except (ContractError, SupplierError, ConcurrentUpdateError) as error:
+                outcome, problem = "failed", str(error)
                 self._orders.postpone(id, until=now)
-                continue
-            if isinstance(answer, Confirmed):
-                confirmed += 1
-                self._orders.postpone(id, until=max(answer.due_at, now))
-                continue
-            problem, final = self._receive(order)
             if problem:
                 problems.append(f"{id}: {problem}")
             else:
-                delivered += 1
-            if final:
-                self._orders.close(order, now=now, refusal_reason=problem)
-            else:
-                self._orders.postpone(id, until=now)
-        log(
-            "purchase_orders_followed_up",
-            confirmed=confirmed,
-            delivered=delivered,
-            problems=len(problems),
-        )
+                outcomes[outcome] += 1
+        log("purchase_orders_followed_up", **outcomes, problems=len(problems))
         if problems:
             raise FollowUpFailedError("; ".join(problems))
-        return delivered
+        return outcomes["delivered"]
+
+    def _follow_up(self, order: PurchaseOrder, *, now: str) -> tuple[str, str]:
+        """Send an order, and receive its goods if they are there; return the outcome and a problem.
+
+        Raises what ``Supplier.send`` and ``PurchaseOrders.claim`` raise.
+        """
+        id = order.purchase_order_id
+        if order.threshold and not order.receiving_at and (sent := self._orders.claim(order)) != id:
+            covered = PurchaseOrderState.COVERED
+            self._orders.close(order, now=now, state=covered, explanation=f"{sent} is on its way")
+            return "covered", ""
+        answer = self._supplier.send(order)
+        if isinstance(answer, Confirmed):
+            self._orders.postpone(id, until=max(answer.due_at, now))
+            return "confirmed", ""
+        self._orders.note_receipt(id, now=now)
+        problem, final = self._receive(order)
+        if not final:
+            self._orders.postpone(id, until=now)
+        elif problem:
+            refused = PurchaseOrderState.REFUSED
+            self._orders.close(order, now=now, state=refused, explanation=problem)
+        else:
+            self._orders.close(order, now=now)
+        return "delivered", problem
 
     def _receive(self, order: PurchaseOrder) -> tuple[str, bool]:
         """Add the goods to the stock; return the problem, if any, and whether it is final.

@@ -1,13 +1,22 @@
-"""The purchase orders table: one row for each stock event that leads to an order."""
+"""The purchase orders table: one row for each stock event that leads to an order.
 
-from typing import TYPE_CHECKING
+A second kind of row says which order was sent for a SKU and a threshold. Its key is made of these.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.purchasing.domain import SUPPLIER, PurchaseOrder, PurchaseOrderState
-from lambdas.runtime.dynamodb import from_item, put_if_absent, to_item
+from lambdas.runtime.dynamodb import from_item, put_if_absent, refused_row, to_item
+from lambdas.runtime.errors import ConcurrentUpdateError
+from lambdas.runtime.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+RETRY = RetryPolicy(max_attempts=3)
+"""A claim that another run changed is looked at again at once."""
 
 
 class PurchaseOrders:
@@ -44,53 +53,91 @@ class PurchaseOrders:
         Raises:
             ContractError: the row is no purchase order.
         """
+        row = self._row(purchase_order_id)
+        return decode(PurchaseOrder, row) if "awaiting" in row else None
+
+    def claim(self, order: PurchaseOrder) -> str:
+        """Claim the order's SKU and threshold for it; return the id of the order that has them.
+
+        That is another one if it is on its way: open, no smaller, and its goods not received yet.
+        Its delivery comes after the crossing that ``order`` was raised for, and lifts the stock to
+        its minimum.
+
+        Raises:
+            ConcurrentUpdateError: each attempt met another run.
+        """
+        seen = order.purchase_order_id
+        for _ in RETRY.attempts():
+            try:
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=to_item({"purchase_order_id": f"{order.threshold}/{order.sku}"}),
+                    UpdateExpression="SET sent = :id",
+                    ConditionExpression="attribute_not_exists(sent) OR sent = :seen",
+                    ExpressionAttributeValues=to_item(
+                        {":id": order.purchase_order_id, ":seen": seen}
+                    ),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except self._dynamodb.exceptions.ConditionalCheckFailedException as refusal:
+                seen = str(refused_row(refusal)["sent"])
+                if _is_on_its_way(self._row(seen), at_least=order.quantity):
+                    return seen
+            else:
+                return order.purchase_order_id
+        raise ConcurrentUpdateError(f"orders of {order.sku} are being sent by another run")
+
+    def note_receipt(self, purchase_order_id: str, *, now: str) -> None:
+        """Record that an open order's goods are about to be received, unless it was before.
+
+        From now on it is not on its way any more: what crosses the threshold again needs an order.
+        """
+        self._update_open(
+            purchase_order_id, "SET receiving_at = if_not_exists(receiving_at, :now)", {":now": now}
+        )
+
+    def postpone(self, purchase_order_id: str, *, until: str) -> None:
+        """Set the next check of an open order to ``until``."""
+        self._update_open(purchase_order_id, "SET check_after = :until", {":until": until})
+
+    def close(
+        self,
+        order: PurchaseOrder,
+        *,
+        now: str,
+        state: PurchaseOrderState = PurchaseOrderState.DELIVERED,
+        explanation: str = "",
+    ) -> None:
+        """Close an open order; one that is closed already stays as it is."""
+        self._update_open(
+            order.purchase_order_id,
+            "SET #state = :closed, changed_at = :now, explanation = :why REMOVE awaiting",
+            {":closed": state, ":why": explanation, ":now": now},
+        )
+
+    def _update_open(self, purchase_order_id: str, update: str, values: dict[str, str]) -> None:
+        """Update an open order; do nothing if another run closed it: a delivery counts once."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item({"purchase_order_id": purchase_order_id}),
+                UpdateExpression=update,
+                ConditionExpression="#state = :open",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues=to_item({":open": PurchaseOrderState.OPEN, **values}),
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return
+
+    def _row(self, purchase_order_id: str) -> dict[str, Any]:
         answer = self._dynamodb.get_item(
             TableName=self._table,
             Key=to_item({"purchase_order_id": purchase_order_id}),
             ConsistentRead=True,
         )
-        row = from_item(answer.get("Item", {}))
-        return decode(PurchaseOrder, row) if "awaiting" in row else None
+        return from_item(answer.get("Item", {}))
 
-    def postpone(self, purchase_order_id: str, *, until: str) -> None:
-        """Set the next check of an open order to ``until``."""
-        try:
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=to_item({"purchase_order_id": purchase_order_id}),
-                UpdateExpression="SET check_after = :until",
-                ConditionExpression="#state = :open",
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=to_item(
-                    {":open": PurchaseOrderState.OPEN, ":until": until}
-                ),
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return  # Another run delivered it.
 
-    def close(self, order: PurchaseOrder, *, now: str, refusal_reason: str = "") -> None:
-        """Close an open order as delivered or, if ``refusal_reason`` is given, as refused.
-
-        An order that is closed already stays as it is.
-        """
-        try:
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=to_item({"purchase_order_id": order.purchase_order_id}),
-                UpdateExpression="SET #state = :closed, changed_at = :now, explanation = :why "
-                "REMOVE awaiting",
-                ConditionExpression="#state = :open",
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=to_item(
-                    {
-                        ":open": PurchaseOrderState.OPEN,
-                        ":closed": PurchaseOrderState.REFUSED
-                        if refusal_reason
-                        else PurchaseOrderState.DELIVERED,
-                        ":why": refusal_reason,
-                        ":now": now,
-                    }
-                ),
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return  # Another run closed it, with the same result: a delivery counts once.
+def _is_on_its_way(row: Mapping[str, Any], *, at_least: int) -> bool:
+    """Whether a row is an open order of so many units, whose goods were not received yet."""
+    return "awaiting" in row and "receiving_at" not in row and row.get("quantity", 0) >= at_least

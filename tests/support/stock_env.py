@@ -57,7 +57,7 @@ class Platform:
 
     def rows(self, table: str, sku: str) -> list[dict[str, Any]]:
         answer = self.cloud.client("dynamodb").scan(TableName=self.outputs[table])
-        return [row for row in map(from_item, answer["Items"]) if row["sku"] == sku]
+        return [row for row in map(from_item, answer["Items"]) if row.get("sku") == sku]
 
     def shown(self, sku: str) -> tuple[str, int]:
         rows = self.rows("AvailabilityTable", sku)

@@ -17,6 +17,7 @@ def rows(dynamodb: Any, table: str) -> Callable[[], list[dict[str, Any]]]:
 
     def read() -> list[dict[str, Any]]:
         items = dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]
-        return sorted(map(from_item, items), key=lambda row: str(row["sku"]))
+        orders = [row for row in map(from_item, items) if "sku" in row]
+        return sorted(orders, key=lambda row: str(row["sku"]))
 
     return read
