@@ -15,7 +15,7 @@ from lambdas.contracts.orders import (
 )
 from lambdas.contracts.times import format_time
 from lambdas.orders.cancellation import cancel
-from lambdas.orders.domain import Order
+from lambdas.orders.domain import MAX_HOLDS, Order
 from lambdas.orders.holds import hold
 
 CANCEL = "cancel"
@@ -62,7 +62,8 @@ def find_original(
 def resolve_duplicate(order: Order, *, repeats: Order, policy: str, now: str) -> Order:
     """Return the order as a duplicate of ``repeats``: held or cancelled, as ``policy`` says.
 
-    If it was already dispatched, it is only marked as a duplicate. The order also leaves the index
+    If it was already dispatched, or was held as often as it can be, it is only marked as a
+    duplicate. The order also leaves the index
     of dedup keys, so it is judged only once, even if an operator lifts the hold afterwards.
     """
     marked = replace(order, duplicate_of=repeats.order_id, dedup_bucket=None)
@@ -72,6 +73,8 @@ def resolve_duplicate(order: Order, *, repeats: Order, policy: str, now: str) ->
         too_late = order.state == OrderState.DISPATCHED
         why = {"reason": DUPLICATE, "explanation": explanation}
         return marked if too_late else cancel(marked, now=now, **why)
+    if len(order.holds) >= MAX_HOLDS:
+        return marked
     cause = event_id(SOURCE, repeats.order_id, 1)
     return hold(marked, cause=cause, reason=DUPLICATE, explanation=explanation, now=now)
 

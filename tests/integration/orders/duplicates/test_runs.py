@@ -7,6 +7,7 @@ import pytest
 from lambdas.contracts.times import format_time
 from lambdas.orders import scans
 from lambdas.orders.cancellation import cancel
+from lambdas.orders.domain import MAX_HOLDS, Hold, HoldState
 from lambdas.orders.scans import UnreadableError
 from tests.support.duplicates import NOTHING, NOW, after, confirmed, counts, did, pairs
 from tests.support.order_jobs import Job, Killed, World
@@ -97,3 +98,19 @@ class TestRuns:
         resolved = world.orders().find(later.order_id)
         assert resolved is not None
         assert resolved.duplicate_of == earlier.order_id
+
+    def test_duplicate_that_was_held_too_often_does_not_stop_the_others(
+        self, job: Job, world: World
+    ):
+        holds = tuple(
+            Hold(cause=f"d{n}", reason="r", explanation="", state=HoldState.LIFTED, at="t")
+            for n in range(MAX_HOLDS)
+        )
+        for i in (1, 2):
+            full = confirmed(world, str(i), after(i), holds=holds)
+        (other,) = pairs(world, 1, after(3))
+
+        job.run()
+
+        assert world.row(full).duplicate_of
+        assert world.row(other).duplicate_of
