@@ -34,6 +34,7 @@ def render(event: EventEnvelope[OrderConfirmed], *, number: str) -> bytes:
     order, at = event.data, datetime.fromisoformat(event.metadata.occurred_at).astimezone(UTC)
     currency = order.total.currency
     pdf = FPDF()
+    pdf.alias_nb_pages("")  # or {nb} in a text would become the number of pages
     pdf.set_creation_date(at)
     pdf.set_title(f"Invoice {number}")
     pdf.add_page()
@@ -66,8 +67,12 @@ def _line(pdf: FPDF, text: str) -> None:
 
 
 def _row(pdf: FPDF, cells: Sequence[str]) -> None:
-    for text, (_, width, align) in zip(cells, COLUMNS, strict=True):
-        pdf.cell(width, h=6, text=_printable(text), align=align)
+    """Write a row of the table. A text that is wider than its column is condensed."""
+    for cell, (_, width, align) in zip(cells, COLUMNS, strict=True):
+        text, room = _printable(cell), width - 2 * pdf.c_margin
+        pdf.set_stretching(100 * min(1, room / (pdf.get_string_width(text) or room)))
+        pdf.cell(width, h=6, text=text, align=align)
+        pdf.set_stretching(100)
     pdf.ln()
 
 

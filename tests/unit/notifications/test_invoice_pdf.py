@@ -10,13 +10,16 @@ from lambdas.notifications.invoice_pdf import render
 from tests.support.invoices import confirmed
 
 
+def content(pdf: bytes) -> bytes:
+    """What draws its pages."""
+    streams = re.findall(rb"stream\n(.*?)\nendstream", pdf, re.DOTALL)
+    return b" ".join(zlib.decompress(stream) for stream in streams)
+
+
 def words(pdf: bytes) -> str:
     """What is written on its pages."""
-    streams = re.findall(rb"stream\n(.*?)\nendstream", pdf, re.DOTALL)
-    pages = b" ".join(zlib.decompress(stream) for stream in streams)
-    return " ".join(
-        text.decode("latin-1") for text in re.findall(rb"\(((?:\\.|[^)])*)\) Tj", pages)
-    )
+    texts = re.findall(rb"\(((?:\\.|[^)])*)\) Tj", content(pdf))
+    return " ".join(text.decode("latin-1") for text in texts)
 
 
 def test_invoice_lists_lines_prices_and_total():
@@ -57,6 +60,24 @@ def test_hidden_characters_add_no_line_and_hide_nothing(hidden: str):
 
     assert "Country: EIRE?" in text
     assert hidden not in text
+
+
+def test_placeholder_of_the_writer_is_a_text_like_any_other():
+    line = PricedLine(sku="{nb}", quantity=1, unit_price=10)
+
+    text = words(render(confirmed(country="{nb}", lines=(line,)), number="INV-1"))
+
+    assert "Country: {nb}" in text
+    assert "{nb} 1 0.10 0.10" in text
+
+
+def test_long_sku_is_not_printed_over_the_numbers():
+    short, long = (PricedLine(sku="W" * n, quantity=1, unit_price=10) for n in (9, 64))
+
+    pages = content(render(confirmed(lines=(short, long)), number="INV-1"))
+
+    assert pages.index(b"W" * 9) < pages.index(b"36.60 Tz") < pages.index(b"W" * 64)
+    assert pages.count(b"Tz") == 2  # The numbers behind it have their width again.
 
 
 @pytest.mark.parametrize("country", ["Côte d'Ivoire", "日本", "x (y) \\ z", "a\nb", "w" * 300])
