@@ -24,8 +24,6 @@ class BusySkus:
 
     def has_any(self, skus: Iterable[str]) -> bool:
         """Return whether one of the SKUs is busy."""
-        if not self._until:
-            return False
         now = self._clock()
         self._until = {sku: until for sku, until in self._until.items() if until > now}
         return any(sku in self._until for sku in skus)

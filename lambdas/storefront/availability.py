@@ -31,10 +31,8 @@ class Availability:
 def build_availabilities(events: Sequence[EventEnvelope[StockEvent]]) -> list[Availability]:
     """Return the availability of each SKU, from its latest event in ``events``."""
     latest: dict[str, EventEnvelope[StockEvent]] = {}
-    for event in events:
-        known = latest.setdefault(event.data.sku, event)
-        if known.metadata.sequence < event.metadata.sequence:
-            latest[event.data.sku] = event
+    for event in sorted(events, key=lambda event: event.metadata.sequence):
+        latest[event.data.sku] = event
     return [_build_availability(event) for event in latest.values()]
 
 

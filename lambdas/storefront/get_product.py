@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return 200 with the product, or 404 if there was no event of its stock or offers yet."""
     sku = http.path(event, ProductPath).sku
     product = render_product(availabilities.find(sku), products.find(sku), now=datetime.now(UTC))
-    log("product_requested", sku=sku, found=product is not None)
+    log("product_requested", sku=sku, found=bool(product))
     if product is None:
         raise ProblemError(NOT_FOUND, f"there is no product {sku}")
     return http.json_response(200, decode(ShownProduct, product))

@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return 200 with the timeline, or 404 if the order is unknown or another customer's."""
     order_id = http.path(event, OrderPath).order_id
     row = view.find(order_id, customer_id=http.caller_id(event))
-    log("timeline_requested", order_id=order_id, found=row is not None)
+    log("timeline_requested", order_id=order_id, found=bool(row))
     if row is None:
         raise ProblemError(NOT_FOUND, f"you have no order {order_id}")
     return http.cached_response(event, decode(Timeline, render_timeline(row)))

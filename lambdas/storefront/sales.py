@@ -67,15 +67,13 @@ def partition_key(day: str, per: str, bucket: int) -> str:
 def split_into_transactions(sales: Iterable[Sale]) -> Iterator[list[Sale]]:
     """Yield groups of sales, each small enough for one transaction.
 
-    A transaction has one item for each sale and one for each counter.
+    A transaction has one item for each sale and one for each counter. One sale always fits: an
+    order has at most 90 SKUs.
     """
     group: list[Sale] = []
     counters: set[CounterKey] = set()
     for sale in sales:
-        if (
-            group
-            and len(group) + 1 + len(counters | sale.increments.keys()) > MAX_TRANSACTION_ITEMS
-        ):
+        if len(group) + 1 + len(counters | sale.increments.keys()) > MAX_TRANSACTION_ITEMS:
             yield group
             group, counters = [], set()
         group.append(sale)

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
-MAX_KEY_BYTES = 2_048
-"""The most bytes of a key, in UTF-8. DynamoDB rejects a request with a longer one.
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
-"""
 MAX_ATTRIBUTES = 100
 """The most attributes that one write adds: an expression has 4 KB."""
 
@@ -212,7 +208,5 @@ class SalesView:
 
 def _row(dynamodb: "DynamoDBClient", table: str, key: str, value: str) -> dict[str, Any]:
     """Return the row with that key, empty if there is none."""
-    if len(value.encode()) > MAX_KEY_BYTES:
-        return {}
     answer = dynamodb.get_item(TableName=table, Key=to_item({key: value}))
     return from_item(answer.get("Item", {}))

@@ -88,12 +88,12 @@ def held(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
 
 def lifted(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
     event = OrderHoldLifted(order_id=order, customer_id=customer, reason="PaymentDisputed")
-    return wrap_event(event, 4, second=4)
+    return wrap_event(event, 10, second=4)
 
 
 def withdrawn(order: str = "o1", customer: str = "ada") -> EventEnvelope[Event]:
     """The customer cancelled it while it was held."""
-    return wrap_event(OrderWithdrawn(order_id=order, customer_id=customer), 4, second=4)
+    return wrap_event(OrderWithdrawn(order_id=order, customer_id=customer), 10, second=4)
 
 
 def notified(

@@ -243,6 +243,7 @@ def test_pages_together_list_every_order(
     after: dict[str, str] = {}
     while True:
         rows, last = orders.find_page("ada", parse_page_request({"limit": str(limit), **after}))
+        assert rows or not after
         seen += [row["order_id"] for row in rows]
         if not last:
             break

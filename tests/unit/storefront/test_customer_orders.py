@@ -69,6 +69,7 @@ class TestCustomerOrders:
 
     @pytest.mark.parametrize("last", [lifted(), withdrawn()])
     def test_order_is_not_held_after_lift_or_withdrawal(self, last: EventEnvelope[Event]):
+        """It is the tenth event: numbers are not sorted as texts."""
         (upsert,) = build_order_upserts([last, placed(), confirmed(), held()])
 
         assert "held" not in render_order({"order_id": "o1", **upsert.attributes})

@@ -49,12 +49,14 @@ class TestSales:
             {"sku": "W/71053", "currency": "GBP", "orders": 2, "units": 4, "amount": 1_356}
         ]
 
-    def test_large_orders_are_split_into_transactions(self):
-        lines = [PricedLine(sku=f"sku{i}", quantity=1, unit_price=1) for i in range(90)]
-        more = [PricedLine(sku=f"other{i}", quantity=1, unit_price=1) for i in range(90)]
+    @pytest.mark.parametrize(("skus", "groups"), [(48, [2]), (49, [1, 1])])
+    def test_large_orders_are_split_into_transactions(self, skus: int, groups: list[int]):
+        """Two orders have two markers and two counters of their minutes."""
+        lines = [PricedLine(sku=f"sku{i}", quantity=1, unit_price=1) for i in range(48)]
+        more = [PricedLine(sku=f"other{i}", quantity=1, unit_price=1) for i in range(skus)]
         events = [confirmed("a", lines=lines), confirmed("b", lines=more)]
 
-        assert [len(group) for group in split_into_transactions(build_sales(events))] == [1, 1]
+        assert [len(group) for group in split_into_transactions(build_sales(events))] == groups
 
     @settings(max_examples=60)
     @given(orders, st.lists(st.integers(1, 9)), st.integers(0, 50))
