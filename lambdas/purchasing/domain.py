@@ -51,6 +51,8 @@ class PurchaseOrder:
     """Why inventory refused the goods, or which order is on its way instead."""
     awaiting: str | None = None
     """The supplier's name while the order is open: the key of the index of open orders."""
+    sent_at: str | None = None
+    """When it was first tried to send it to the supplier."""
     receiving_at: str | None = None
     """When it was first tried to add the goods to the stock."""
 

@@ -84,10 +84,12 @@ class FollowUp:
         Raises what ``Supplier.send`` and ``PurchaseOrders.claim`` raise.
         """
         id = order.purchase_order_id
-        if order.threshold and not order.receiving_at and (sent := self._orders.claim(order)) != id:
-            covered = PurchaseOrderState.COVERED
-            self._orders.close(order, now=now, state=covered, explanation=f"{sent} is on its way")
-            return "covered", ""
+        if order.threshold and not order.sent_at:
+            if (sent := self._orders.claim(order)) != id:
+                covered, explanation = PurchaseOrderState.COVERED, f"{sent} is on its way"
+                self._orders.close(order, now=now, state=covered, explanation=explanation)
+                return "covered", ""
+            self._orders.note_sending(id, now=now)
         answer = self._supplier.send(order)
         if isinstance(answer, Confirmed):
             self._orders.postpone(id, until=max(answer.due_at, now))

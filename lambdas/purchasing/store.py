@@ -87,6 +87,10 @@ class PurchaseOrders:
                 return order.purchase_order_id
         raise ConcurrentUpdateError(f"orders of {order.sku} are being sent by another run")
 
+    def note_sending(self, purchase_order_id: str, *, now: str) -> None:
+        """Record that an open order is about to be sent: its goods come, whatever is sent then."""
+        self._update_open(purchase_order_id, "SET sent_at = :now", {":now": now})
+
     def note_receipt(self, purchase_order_id: str, *, now: str) -> None:
         """Record that an open order's goods are about to be received, unless it was before.
 
@@ -139,5 +143,5 @@ class PurchaseOrders:
 
 
 def _is_on_its_way(row: Mapping[str, Any], *, at_least: int) -> bool:
-    """Whether a row is an open order of so many units, whose goods were not received yet."""
-    return "awaiting" in row and "receiving_at" not in row and row.get("quantity", 0) >= at_least
+    """Whether a row is an order of so many units, whose goods were not received yet."""
+    return "receiving_at" not in row and row.get("quantity", 0) >= at_least

@@ -1,11 +1,13 @@
 """Purchase orders are sent, and their goods arrive once, wherever a run is cut off."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from lambdas.purchasing import follow_up as module
+from lambdas.purchasing.domain import plan_purchase_order
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.purchasing.supplier import Confirmed
 from tests.support.follow_up import (
@@ -17,6 +19,7 @@ from tests.support.follow_up import (
     deliver,
     raise_purchase_orders,
 )
+from tests.support.low_stock import low
 from tests.support.spy import Spy
 from tests.templates.kinds import FUNCTION
 from tests.templates.synthesis import platform
@@ -132,7 +135,7 @@ def test_closed_order_is_unchanged(orders: PurchaseOrders, inventory: Inventory,
 def test_handler_returns_how_many_were_delivered(
     load_handler: Callable[..., Any], table: str, orders: PurchaseOrders
 ):
-    raise_purchase_orders(orders, "A")
+    orders.put_once(plan_purchase_order(low("A", 1), now=datetime.now(UTC)))
     handler = load_handler(
         "lambdas.purchasing.follow_up_purchase_orders",
         PURCHASE_ORDERS_TABLE=table,
