@@ -89,8 +89,9 @@ def change_product(
         changed_at=format_time(now),
         request_id=request_id,
     )
-    unchanged = stored and (stored.name, stored.offers) == (after.name, after.offers)
-    return stored if stored and unchanged else after
+    if stored and (stored.name, stored.offers) == (after.name, after.offers):
+        return stored
+    return after
 
 
 def _schedule(

@@ -22,9 +22,8 @@ def parse_product_request(body: object, *, path: Mapping[str, str]) -> Requested
         for i, offer in enumerate(offers)
         if offer in offers[:i]
     ]
-    problems += [*more, *repeats]
-    if problems or put is None or product is None:
-        raise InvalidRequestError(problems)
+    if put is None or product is None or repeats:
+        raise InvalidRequestError([*problems, *more, *repeats])
     return RequestedProduct(sku=product.sku, name=put.name, offers=offers)
 
 

@@ -33,7 +33,7 @@ class Products:
         return decode(Product, from_item(answer["Item"])) if "Item" in answer else None
 
     def change(self, sku: str, *, change: Callable[[Product | None], Product]) -> Product:
-        """Apply ``change`` and return the product; nothing is written if it stays the same.
+        """Apply ``change`` and return the product; what stays the same is written as it was.
 
         Raises:
             ConcurrentUpdateError: each attempt met a concurrent change of the product.
@@ -41,7 +41,7 @@ class Products:
         for _ in RETRY.attempts():
             before = self.find(sku)
             after = change(before)
-            if after == before or self._replace(before, after):
+            if self._replace(before, after):
                 return after
         raise ConcurrentUpdateError(f"product {sku} is being changed by others; try again")
 

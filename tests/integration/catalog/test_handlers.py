@@ -63,7 +63,7 @@ def test_product_is_stored_and_begins_two_minutes_later(
     assert (row["sku"], row["name"], row["sequence"]) == ("85123A", "Heart", 1)
 
 
-def test_product_that_is_put_again_is_not_written_again(
+def test_product_that_is_put_again_stays_the_same(
     put: Callable[..., tuple[int, Any]], dynamodb: Any, table: str
 ):
     assert put(BODY) == put(BODY)

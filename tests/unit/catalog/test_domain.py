@@ -63,6 +63,17 @@ class TestBeginning:
 
         assert periods(again) == [(255, minutes(2), None), (295, minutes(62), None)]
 
+    def test_offer_that_is_put_again_begins_earlier_or_later_as_requested(self):
+        first = put(None, wanted(255, begins=NOW + timedelta(hours=2)))
+
+        earlier = put(first, wanted(255), at=NOW + timedelta(hours=1))
+        later = put(
+            earlier, wanted(255, begins=NOW + timedelta(hours=3)), at=NOW + timedelta(hours=2)
+        )
+
+        assert periods(earlier) == [(255, minutes(62), None)]
+        assert periods(later) == [(255, minutes(62), minutes(122)), (255, minutes(180), None)]
+
     def test_offer_that_was_over_begins_anew(self):
         over = put(None, wanted(255, ends=NOW + timedelta(minutes=10)))
 
@@ -78,12 +89,15 @@ class TestBeginning:
 
 
 class TestEnding:
-    def test_running_offer_that_is_left_out_ends_when_the_new_one_begins(self):
+    @pytest.mark.parametrize("minute", [2, 10])
+    def test_running_offer_that_is_left_out_ends_when_the_new_one_begins(self, minute: int):
+        """At its first moment it may have been shown already."""
         running = put(None, wanted(255))
 
-        changed = put(running, wanted(295), at=NOW + timedelta(minutes=10))
+        changed = put(running, wanted(295), at=NOW + timedelta(minutes=minute))
 
-        assert periods(changed) == [(255, minutes(2), minutes(12)), (295, minutes(12), None)]
+        begins = minutes(minute + 2)
+        assert periods(changed) == [(255, minutes(2), begins), (295, begins, None)]
 
     def test_offer_that_has_not_begun_is_dropped(self):
         coming = put(None, wanted(2_550))

@@ -77,6 +77,7 @@ def test_price_out_of_range_is_named(price: object):
 )
 def test_text_with_invisible_characters_or_space_around_is_named(text: str):
     assert bad_fields(BODY | {"name": text}) == ["name"]
+    assert bad_fields(BODY, sku=text) == ["sku"]
 
 
 @pytest.mark.parametrize(
