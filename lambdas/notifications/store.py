@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import decode, encode
-from lambdas.notifications.email_records import SENDING, SENT, EmailRecord
+from lambdas.notifications.email_records import SENT, EmailRecord
 from lambdas.runtime.dynamodb import from_item, refused_row, to_item
 
 if TYPE_CHECKING:
@@ -46,10 +46,9 @@ class EmailRecords:
             TableName=self._table,
             Key=to_item({"order_id": record.order_id, "kind": record.kind}),
             UpdateExpression="SET #state = :sent, changed_at = :now, message_id = :message_id",
-            ConditionExpression="#state = :sending",
             ExpressionAttributeNames={"#state": "state"},
             ExpressionAttributeValues=to_item(
-                {":sent": SENT, ":sending": SENDING, ":now": now, ":message_id": message_id}
+                {":sent": SENT, ":now": now, ":message_id": message_id}
             ),
             ReturnValues="ALL_NEW",
         )

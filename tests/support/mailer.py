@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import encode
+from lambdas.contracts.times import reformat_time
 from lambdas.notifications.contact_store import Contacts
 from lambdas.notifications.contacts import Contact
 from lambdas.notifications.email_records import EmailRecord
@@ -23,8 +24,8 @@ ADA = Contact(
     customer_id="ada",
     email=ADDRESS,
     name="Ada Lovelace",
-    changed_at="2026-12-01T08:00:00+00:00",
-    confirmed_at="2026-12-01T08:00:00+00:00",
+    changed_at="2026-12-01T08:00:00.000Z",
+    confirmed_at="2026-12-01T08:00:00.000Z",
 )
 MESSAGE = EmailMessage(
     order_id="o1",
@@ -95,6 +96,14 @@ class Mailer:
     def put(self, contact: Contact) -> None:
         item = to_item(encode(contact))
         self.dynamodb.put_item(TableName=self.contacts_table, Item=item)
+
+    def contact(self, customer: str) -> Contact:
+        """Return a stored contact, whose times have the one format."""
+        found = self.contacts.find(customer)
+        assert found is not None
+        for time in filter(None, (found.changed_at, found.confirmed_at)):
+            assert reformat_time(time) == time
+        return found
 
     def mail_sender(
         self,
