@@ -38,7 +38,7 @@ class Publisher(ABC):
                 if not batch:
                     break
             rejected += batch
-            if self.keeps_order and batch:
+            if self.keeps_order:
                 failed = {event.metadata.subject for event in batch}
                 rejected += [event for event in waiting if event.metadata.subject in failed]
                 waiting = [event for event in waiting if event.metadata.subject not in failed]

@@ -113,6 +113,9 @@ class TestRetries:
         assert inventory.reserve("o1", {"A": 1, "B": 1}).state == "WAITING"
         assert pauses == [0.025, 0.05, 0.1, 0.2]
         assert inventory.stock() == {"A": (1, 0)}
+        # B is busy from now on, A is not.
+        states = [inventory.reserve(f"o{sku}", {sku: 1}).state for sku in "AB"]
+        assert states == ["RESERVED", "WAITING"]
 
     def test_other_failures_are_the_callers(self, inventory: Inventory, dynamodb: Any):
         pauses: list[float] = []

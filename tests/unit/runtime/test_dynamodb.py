@@ -32,6 +32,12 @@ class TestItems:
 
         assert type(number) is int
 
+    def test_set_has_texts_and_is_not_empty(self):
+        assert to_item({"s": {"b", "a"}}) == {"s": {"SS": ["a", "b"]}}
+        for value in (set(), {1}):
+            with pytest.raises(TypeError, match="rows hold no set"):
+                to_item({"s": value})
+
 
 class TestLog:
     def test_entry_is_one_line_of_json(self, capsys: pytest.CaptureFixture[str]):

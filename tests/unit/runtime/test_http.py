@@ -16,12 +16,15 @@ from lambdas.contracts.problems import (
 from lambdas.runtime.http import (
     MAX_BODY_BYTES,
     MAX_DEPTH,
+    MAX_FORM,
     answer_problems,
     body,
     cached_response,
     caller_id,
+    form,
     header,
     json_response,
+    path_parameters,
     query_parameters,
     request_id,
 )
@@ -102,6 +105,21 @@ class TestBodyLimits:
         assert time.process_time() - began < 5
 
 
+class TestForm:
+    def test_form_of_the_most_letters_is_read(self):
+        assert form({"body": "token=" + "a" * (MAX_FORM - 6)}) == {"token": "a" * (MAX_FORM - 6)}
+
+    @pytest.mark.parametrize(
+        "event",
+        [
+            *({}, {"body": None}, {"body": "token=" + "a" * (MAX_FORM - 5)}),
+            *({"body": "a=1&" * 11}, {"body": "/w==", "isBase64Encoded": True}),
+        ],
+    )
+    def test_larger_form_or_none_is_empty(self, event: dict[str, Any]):
+        assert form(event) == {}
+
+
 class TestAnswerProblems:
     def test_problem_is_answered_as_problem_details_and_logged(
         self, capsys: pytest.CaptureFixture[str]
@@ -165,7 +183,9 @@ def test_response_is_json_and_not_cached():
     }
 
 
-def test_query_without_parameters_is_empty():
+def test_path_or_query_without_parameters_is_empty():
+    assert path_parameters({"pathParameters": {"sku": "A"}}) == {"sku": "A"}
+    assert path_parameters({}) == {}
     assert query_parameters({"queryStringParameters": {"limit": "3"}}) == {"limit": "3"}
     assert query_parameters({}) == {}
 
