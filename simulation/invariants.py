@@ -192,26 +192,24 @@ class Invariants:
             raise BrokenPromiseError(10, "an open order counts against no limit", order_id)
 
     def _check_limits(self, change: Change) -> None:
-        """Check that a new order leaves what its customer has open within the limits."""
+        """Check that a new order leaves its customer's orders within the limits."""
         if change.before or not change.after:
             return
         new = change.after["order_id"]["S"]
         orders = self._rows(self._orders, "order_id")
-        open_ = [
-            row
-            for row in orders.values()
-            if row["customer_id"] == orders[new]["customer_id"]
-            and row["state"] not in TERMINAL_STATES
-        ]
+        own = [r for r in orders.values() if r["customer_id"] == orders[new]["customer_id"]]
+        open_ = [row for row in own if row["state"] not in TERMINAL_STATES]
+        day = orders[new]["placed_at"][:10]
         together = {
             "orders": len(open_),
             "units": sum(line["quantity"] for row in open_ for line in row["lines"]),
             "value": sum(row["total"] for row in open_),
+            "orders_a_day": sum(row["placed_at"].startswith(day) for row in own),
         }
         limits = json.loads(self._world.function("orders.place_order").settings["CUSTOMER_LIMITS"])
         for what, most in limits.items():
             if together[what] > most:
-                problem = f"{together[what]} {what} of a customer are open, above {most}"
+                problem = f"a customer has {together[what]} {what}, above {most}"
                 raise BrokenPromiseError(10, problem, new)
 
     def _check_cancellation(self, change: Change) -> None:

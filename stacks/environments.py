@@ -74,7 +74,11 @@ class Environment:
     orders come.
     """
     customer_limits: CustomerLimits
-    """An order that would exceed them gets 409, so that nobody can reserve the whole stock."""
+    """An order that would exceed them gets 409.
+
+    So nobody can reserve the whole stock, or place and cancel orders without end: each costs a
+    charge and its refund, and two mails.
+    """
     offer_lead_time: Duration
     """How long after it was written a new offer begins at the earliest.
 
@@ -199,7 +203,9 @@ DEV = Environment(
     notification_concurrency=None,
     lead_time=Duration.minutes(10),
     # An export of a wholesaler is placed within minutes.
-    customer_limits=CustomerLimits(orders=500, units=1_000_000, value=10_000_000_00),
+    customer_limits=CustomerLimits(
+        orders=500, units=1_000_000, value=10_000_000_00, orders_a_day=50_000
+    ),
     # A laptop's views lag by a second or two, and a developer should not wait for offers.
     offer_lead_time=Duration.seconds(5),
     duplicate_action="hold",
@@ -232,7 +238,7 @@ PROD = Environment(
     resuming_runs=16,
     max_open_orders=180_000,
     lead_time=Duration.days(2),
-    customer_limits=CustomerLimits(orders=50, units=10_000, value=50_000_00),
+    customer_limits=CustomerLimits(orders=50, units=10_000, value=50_000_00, orders_a_day=200),
     offer_lead_time=Duration.minutes(2),
     duplicate_action="hold",
     duplicate_window=Duration.minutes(5),

@@ -44,7 +44,7 @@ BUSY = ProblemType(
 CUSTOMER_LIMIT = ProblemType(
     status=409,
     name="customer-limit",
-    title="Your orders that have not ended are at a limit; wait for them, or cancel one",
+    title="Your orders are at a limit: those of today, or those that have not ended",
 )
 KEY_REUSED = ProblemType(status=409, name="key-reused", title="The Idempotency-Key was used before")
 PRICE_NOT_ON_OFFER = ProblemType(

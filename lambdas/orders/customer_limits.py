@@ -1,4 +1,4 @@
-"""How much of the shop one customer may have in open orders: those that have not ended."""
+"""How many orders a customer may place, and what those may have that have not ended."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from lambdas.orders.domain import Order
 
 
 class CustomerLimitError(Exception):
-    """The customer's open orders and this one exceed a limit; the message says which."""
+    """The customer's orders and this one exceed a limit; the message says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +45,15 @@ def check_limits(new: OpenOrder, *, others: Iterable[OpenOrder], limits: Custome
     ]
     if problems:
         raise CustomerLimitError(f"of your orders that have not ended: {'; '.join(problems)}")
+
+
+def check_day(placed: int, *, limits: CustomerLimits) -> None:
+    """Check that a customer who has placed so many orders today (UTC) may place another.
+
+    Raises:
+        CustomerLimitError: naming the limit.
+    """
+    if placed >= limits.orders_a_day:
+        raise CustomerLimitError(
+            f"you placed {placed} orders today (UTC), and at most {limits.orders_a_day} may be"
+        )

@@ -3,7 +3,8 @@
 A row has, by their ids, what a customer's orders count for. The order and its entry are written in
 one transaction. An entry counts while its order's own row says that it has not ended: so the write
 that ends an order gives back what it counted for, and no number can drift. Entries
-of ended orders are dropped with the next write of the row, if it has many or is at a limit.
+of ended orders are dropped with the next write of the row, if it has many or is at a limit. The row
+also counts the orders of the day.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from lambdas.orders.admission import TooManyOpenOrdersError
 from lambdas.orders.customer_limits import (
     CustomerLimitError,
     OpenOrder,
+    check_day,
     check_limits,
     counted,
 )
@@ -71,7 +73,7 @@ class CustomerOrders:
         """Store a new order; return it, or the stored one if this is a retry.
 
         Raises:
-            CustomerLimitError: the customer's open orders are at a limit. Nothing was stored.
+            CustomerLimitError: the customer's orders are at a limit. Nothing was stored.
             KeyReusedError: the key was used for a different order, or for one that has expired.
             TooManyOpenOrdersError: other orders of the customer were placed during each attempt.
         """
@@ -91,6 +93,7 @@ class CustomerOrders:
 
         Also return how many were open when the orders were read last.
         """
+        check_day(_placed_today(row, order), limits=self._limits)
         entries = {
             id: decode(OpenOrder, entry)
             for id, entry in row.get("orders", {}).items()
@@ -164,6 +167,8 @@ class CustomerOrders:
             "customer_id": order.customer_id,
             "orders": {id: encode(entry) for id, entry in entries.items()},
             "still_open": still_open,
+            "day": _day(order),
+            "placed": _placed_today(before, order) + 1,
             "version": version + 1,
             "expires_at": int((placed_at + KEPT).timestamp()),
         }
@@ -201,3 +206,12 @@ class CustomerOrders:
             reasons: Sequence[Any] = cancelled.response["CancellationReasons"]
             return reasons
         return ()
+
+
+def _placed_today(row: Mapping[str, Any], order: Order) -> int:
+    """Return how many orders the customer placed on the day of ``order`` before it."""
+    return int(row["placed"]) if row.get("day") == _day(order) else 0
+
+
+def _day(order: Order) -> str:
+    return datetime.fromisoformat(order.placed_at).date().isoformat()

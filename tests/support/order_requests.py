@@ -15,7 +15,7 @@ BODY: dict[str, Any] = {
         {"sku": "71053", "quantity": 6, "unit_price": 339},
     ],
 }
-NO_LIMITS = json.dumps({"orders": 10**9, "units": 10**9, "value": 10**9})
+NO_LIMITS = json.dumps(dict.fromkeys(["orders", "units", "value", "orders_a_day"], 10**9))
 """The setting of a shop whose customers may have as much as they want."""
 
 

@@ -6,7 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from lambdas.contracts.customer_limits import CustomerLimits
 from lambdas.contracts.orders_table import ORDER_INDEXES
+from lambdas.orders.customer_orders import CustomerOrders
 from tests.support.order_jobs import World
 from tests.support.stored_orders import StoredOrders
 
@@ -55,3 +57,21 @@ def make_orders_table(dynamodb: Any) -> str:
         BillingMode="PAY_PER_REQUEST",
     )
     return name
+
+
+@pytest.fixture
+def customers(make_table: Callable[..., str]) -> str:
+    return make_table("open-orders", "customer_id")
+
+
+@pytest.fixture
+def shop(dynamodb: Any, table: str, customers: str) -> Callable[..., CustomerOrders]:
+    """Makes the store of customers' open orders, with limits."""
+
+    def shop(
+        *, orders: int = 100, units: int = 10_000, a_day: int = 1_000, client: Any = dynamodb
+    ) -> CustomerOrders:
+        limits = CustomerLimits(orders=orders, units=units, value=10**9, orders_a_day=a_day)
+        return CustomerOrders(customers, orders=table, limits=limits, dynamodb=client)
+
+    return shop

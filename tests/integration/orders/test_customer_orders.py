@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.contracts.customer_limits import CustomerLimits
 from lambdas.contracts.orders import OrderState
 from lambdas.contracts.times import format_time
 from lambdas.orders.admission import TooManyOpenOrdersError
@@ -35,22 +34,6 @@ UNITS = 12
 """Of an order that is placed."""
 OPEN = [OrderState.PLACED, OrderState.CONFIRMED, OrderState.WITHDRAWN]
 ENDED = [OrderState.DISPATCHED, OrderState.REJECTED, OrderState.CANCELLED]
-
-
-@pytest.fixture
-def customers(make_table: Callable[..., str]) -> str:
-    return make_table("open-orders", "customer_id")
-
-
-@pytest.fixture
-def shop(dynamodb: Any, table: str, customers: str) -> Callable[..., CustomerOrders]:
-    """Makes the store, with limits."""
-
-    def shop(*, orders: int = 100, units: int = 10_000, client: Any = dynamodb) -> CustomerOrders:
-        limits = CustomerLimits(orders=orders, units=units, value=10**9)
-        return CustomerOrders(customers, orders=table, limits=limits, dynamodb=client)
-
-    return shop
 
 
 def entries(dynamodb: Any, customers: str) -> dict[str, Any]:
@@ -154,6 +137,22 @@ def test_other_customer_has_limits_of_their_own(shop: Callable[..., CustomerOrde
     store.add(placed())
 
     assert store.add(placed(customer="12583"))
+
+
+def test_orders_of_a_day_count_until_it_is_over_whatever_became_of_them(
+    shop: Callable[..., CustomerOrders], orders: StoredOrders
+):
+    """Who places and cancels without end costs the shop charges, refunds and mails."""
+    store = shop(a_day=2)
+    for number in range(2):
+        kept = store.add(placed(key=f"{number}"))
+        orders.put(replace(kept, state=OrderState.CANCELLED, sequence=2))
+
+    with pytest.raises(CustomerLimitError, match="placed 2 orders today"):
+        store.add(placed(key="3"))
+
+    tomorrow = datetime.fromisoformat(placed().placed_at) + timedelta(days=1)
+    assert store.add(replace(placed(key="3"), placed_at=format_time(tomorrow)))
 
 
 def test_order_costs_a_read_and_a_transaction_of_two_items(

@@ -204,7 +204,7 @@ def test_key_of_an_expired_order_is_never_used_again(
     shop = CustomerOrders(
         make_table("open-orders", "customer_id"),
         orders=world.table,
-        limits=CustomerLimits(orders=1, units=100, value=10**6),
+        limits=CustomerLimits(orders=1, units=100, value=10**6, orders_a_day=9),
         dynamodb=world.dynamodb,
     )
     for use in (shop.add, world.orders().find_retried):

@@ -6,12 +6,13 @@ from lambdas.contracts.customer_limits import CustomerLimits
 from lambdas.orders.customer_limits import (
     CustomerLimitError,
     OpenOrder,
+    check_day,
     check_limits,
     counted,
 )
 from tests.support.order_requests import placed
 
-LIMITS = CustomerLimits(orders=3, units=20, value=1_000)
+LIMITS = CustomerLimits(orders=3, units=20, value=1_000, orders_a_day=5)
 
 
 def order(units: int = 1, value: int = 1, currency: str = "GBP") -> OpenOrder:
@@ -56,3 +57,9 @@ def test_order_beyond_a_limit_is_refused_with_the_limit(
 def test_every_limit_that_is_exceeded_is_named():
     with pytest.raises(CustomerLimitError, match=r"units .*; value .*"):
         check_limits(order(units=21, value=1_001), others=[], limits=LIMITS)
+
+
+def test_orders_of_a_day_are_limited_whatever_became_of_them():
+    check_day(4, limits=LIMITS)
+    with pytest.raises(CustomerLimitError, match=r"placed 5 orders today .* at most 5 may be"):
+        check_day(5, limits=LIMITS)

@@ -34,7 +34,9 @@ def place_order(
     limit = {"CHECKPOINTS_TABLE": checkpoints, "MAX_OPEN_ORDERS": str(LIMIT)}
     customers = {
         "OPEN_ORDERS_TABLE": make_table("open-orders", "customer_id"),
-        "CUSTOMER_LIMITS": json.dumps({"orders": 3, "units": 1_000, "value": 10**9}),
+        "CUSTOMER_LIMITS": json.dumps(
+            {"orders": 3, "units": 1_000, "value": 10**9, "orders_a_day": 100}
+        ),
     }
     return load_handler("lambdas.orders.place_order", **settings, **limit, **customers)
 
