@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from bench.order_load import SentOrder
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 
 SHARE = 0.9
 """The share of the accepted orders that have to end before the throughput is computed."""

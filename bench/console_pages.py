@@ -17,7 +17,7 @@ from demo.console import running_console
 from demo.deployment import deploy_app
 from demo.screen import Screen
 from emulator.cloud import Cloud, running
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.values import PricedLine
 from lambdas.orders.domain import Order
 from lambdas.orders.rows import row_of

@@ -23,7 +23,7 @@ from demo.mailbox import Mailbox
 from demo.offers import put_prices_on_offer
 from demo.workers import running_every_group
 from emulator.cloud import Cloud, running
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.runtime.dynamodb import from_item
 
 SKUS = ("SKU-1", "SKU-2")

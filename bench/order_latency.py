@@ -24,7 +24,7 @@ from bench.order_load import Sender, deploy_order_path, prepare
 from bench.order_watch import OrderWatch
 from emulator.cloud import running
 from emulator.deploy import deploy
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from stacks.environments import LAPTOP
 
 LOOK_EVERY = 0.005

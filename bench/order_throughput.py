@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from bench.order_load import Sender, SentOrder, prepare, send_all
 from demo.deployment import deploy_app
 from emulator.cloud import Cloud, running
-from lambdas.contracts.orders import TERMINAL_STATES, OrderState
+from lambdas.contracts.order_states import TERMINAL_STATES, OrderState
 from lambdas.runtime.dynamodb import from_item
 from stacks.environments import DEV
 

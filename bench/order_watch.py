@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.order_load import Sender
 from emulator.cloud import Cloud
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.runtime.dynamodb import from_item
 
 STALL_TIMEOUT = 1_200.0

@@ -67,14 +67,20 @@ class FakeReplay:
 
 
 def _events(order: str) -> list[str]:
-    about: dict[str, Any] = {"order_id": order, "customer_id": "c"}
     total = Money(amount=1_000, currency="GBP")
-    whole: dict[str, Any] = {**about, "lines": LINES, "total": total, "country": "Italy"}
     units = tuple(Line(sku=line.sku, quantity=1) for line in LINES)
     events: list[tuple[int, Event]] = [
-        (1, OrderPlaced(**whole)),
-        (2, OrderConfirmed(**whole)),
-        (1, PaymentTaken(**about, total=total)),
+        (
+            1,
+            OrderPlaced(order_id=order, customer_id="c", lines=LINES, total=total, country="Italy"),
+        ),
+        (
+            2,
+            OrderConfirmed(
+                order_id=order, customer_id="c", lines=LINES, total=total, country="Italy"
+            ),
+        ),
+        (1, PaymentTaken(order_id=order, customer_id="c", total=total)),
         (1, ShipmentDispatched(order_id=order, shipment_id="s", country="Italy", lines=units)),
     ]
     return [_body(order, number, event) for number, event in events]

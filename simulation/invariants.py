@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambdas.contracts.inventory import ReservationState
-from lambdas.contracts.orders import OPEN_STATES, TERMINAL_STATES, UNDONE_STATES, OrderState
+from lambdas.contracts.order_states import OPEN_STATES, TERMINAL_STATES, UNDONE_STATES, OrderState
 from simulation.bus import Event
 from simulation.scenario import PRICE, Customers
 from simulation.tables import Change

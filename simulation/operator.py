@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.orders import UNDONE_STATES
+from lambdas.contracts.order_states import UNDONE_STATES
 from lambdas.orders.domain import HoldState
 from lambdas.orders.rows import is_tombstone, order_of
 from simulation.functions import Outcome

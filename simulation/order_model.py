@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lambdas.contracts.orders import OPEN_STATES, TERMINAL_STATES, OrderState
+from lambdas.contracts.order_states import OPEN_STATES, TERMINAL_STATES, OrderState
 from lambdas.orders.stalled_orders import is_stalled
 from simulation.exploration import Move
 from simulation.kernel import START

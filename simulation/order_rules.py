@@ -7,14 +7,14 @@ from typing import Any
 
 from lambdas.contracts.codec import encode
 from lambdas.contracts.commands import TECHNICAL_FAILURE
-from lambdas.contracts.orders import (
+from lambdas.contracts.order_states import (
     FULFILLED_STATES,
     OPEN_STATES,
-    SOURCE,
     TERMINAL_STATES,
     UNDONE_STATES,
     OrderState,
 )
+from lambdas.contracts.orders import SOURCE
 from lambdas.contracts.times import format_time
 from lambdas.contracts.values import PricedLine
 from lambdas.inventory.domain import StockLevel

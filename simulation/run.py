@@ -5,7 +5,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from lambdas.contracts.orders import TERMINAL_STATES
+from lambdas.contracts.order_states import TERMINAL_STATES
 from simulation import chance as kinds
 from simulation.chance import Chance, Fault
 from simulation.invariants import BrokenPromiseError, Invariants

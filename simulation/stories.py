@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from lambdas.contracts.orders import TERMINAL_STATES
+from lambdas.contracts.order_states import TERMINAL_STATES
 from simulation import chance as kinds
 from simulation.chance import Chance, Fault
 from simulation.invariants import BrokenPromiseError, Invariants

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from lambdas.contracts.bounds import TextBounds
 from lambdas.contracts.catalog import Offer
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.problems import NOT_FOUND, FieldProblem, Problem, ProblemType
 from lambdas.contracts.requests import Items, Sku, Text, WholeNumber
 from lambdas.contracts.routes import Route

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.orders import UNDONE_STATES
+from lambdas.contracts.order_states import UNDONE_STATES
 from lambdas.contracts.problems import NOT_FOUND, ProblemError
 from lambdas.contracts.times import format_time
 from lambdas.orders.api import TOO_LATE, OrderPath, OrderStatus

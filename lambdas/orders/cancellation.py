@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lambdas.contracts.commands import CANCELLED as CANCELLED_BY_CUSTOMER
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.domain import NO_LONGER_OPEN, NO_LONGER_WAITING, Order, next_check, shard
 
 

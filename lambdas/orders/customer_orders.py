@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import decode, encode
 from lambdas.contracts.customer_limits import CustomerLimits
-from lambdas.contracts.orders import TERMINAL_STATES
+from lambdas.contracts.order_states import TERMINAL_STATES
 from lambdas.orders.admission import TooManyOpenOrdersError
 from lambdas.orders.customer_limits import (
     CustomerLimitError,

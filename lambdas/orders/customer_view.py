@@ -3,7 +3,7 @@
 from typing import Any
 
 from lambdas.contracts.codec import encode
-from lambdas.contracts.orders import HOLDABLE_STATES
+from lambdas.contracts.order_states import HOLDABLE_STATES
 from lambdas.orders.domain import Order
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from lambdas.contracts.bounds import ArrayBounds, TextBounds
 from lambdas.contracts.commands import TECHNICAL_FAILURE
-from lambdas.contracts.orders import TERMINAL_STATES, UNDONE_STATES, OrderState
+from lambdas.contracts.order_states import TERMINAL_STATES, UNDONE_STATES, OrderState
 from lambdas.contracts.values import PricedLine
 
 STALLED_AFTER = timedelta(minutes=5)

@@ -5,14 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lambdas.contracts.envelope import event_id
-from lambdas.contracts.orders import (
-    DUPLICATE,
-    FULFILLED_STATES,
-    OPEN_STATES,
-    SOURCE,
-    UNDONE_STATES,
-    OrderState,
-)
+from lambdas.contracts.order_states import FULFILLED_STATES, OPEN_STATES, UNDONE_STATES, OrderState
+from lambdas.contracts.orders import DUPLICATE, SOURCE
 from lambdas.contracts.times import format_time
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.domain import MAX_HOLDS, Order

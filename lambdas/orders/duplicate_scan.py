@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from lambdas.contracts.orders import FULFILLED_STATES, OrderState
+from lambdas.contracts.order_states import FULFILLED_STATES, OrderState
 from lambdas.contracts.times import format_time
 from lambdas.orders.checkpoint import Checkpoint, Progress
 from lambdas.orders.dedup_key import PERIOD, period_start, periods

@@ -7,6 +7,7 @@ from typing import Any
 from lambdas.contracts.commands import CANCELLED
 from lambdas.contracts.envelope import EventEnvelope, envelope, event_id
 from lambdas.contracts.event import Event
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.orders import (
     SOURCE,
     OrderCancelled,
@@ -18,7 +19,6 @@ from lambdas.contracts.orders import (
     OrderNeedsAttention,
     OrderPlaced,
     OrderRejected,
-    OrderState,
     OrderWithdrawn,
     explain_cancellation,
 )

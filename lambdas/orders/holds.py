@@ -7,7 +7,7 @@ that it writes.
 from dataclasses import replace
 
 from lambdas.contracts.bounds import MAX_TEXT
-from lambdas.contracts.orders import HOLDABLE_STATES, OrderState
+from lambdas.contracts.order_states import HOLDABLE_STATES, OrderState
 from lambdas.orders.domain import Hold, HoldState, Order
 
 

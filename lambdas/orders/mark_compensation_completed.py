@@ -3,7 +3,8 @@
 from functools import partial
 from typing import Any
 
-from lambdas.contracts.orders import OPEN_STATES, MarkCompensationCompleted
+from lambdas.contracts.order_states import OPEN_STATES
+from lambdas.contracts.orders import MarkCompensationCompleted
 from lambdas.orders.domain import UnknownOrderError, complete_compensation
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client

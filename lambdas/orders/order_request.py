@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from hashlib import sha256
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.problems import FieldProblem, InvalidRequestError
 from lambdas.contracts.requests import check_headers, check_request
 from lambdas.contracts.values import MAX_SKUS, PricedLine

@@ -7,7 +7,7 @@ in time.
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from lambdas.contracts.orders import OPEN_STATES, OrderState
+from lambdas.contracts.order_states import OPEN_STATES, OrderState
 from lambdas.contracts.times import format_time
 from lambdas.contracts.transient import TRANSIENT_ERRORS
 from lambdas.orders.domain import STALLED_AFTER, NotDeferredError, Order

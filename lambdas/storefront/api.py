@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from lambdas.contracts.catalog import Offer
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.problems import NOT_FOUND
 from lambdas.contracts.requests import Choice, Sku, Text
 from lambdas.contracts.responses import UNLIMITED

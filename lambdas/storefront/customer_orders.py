@@ -6,8 +6,8 @@ from typing import Any
 from lambdas.contracts.codec import encode
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
+from lambdas.contracts.order_states import HOLDABLE_STATES, OrderState
 from lambdas.contracts.orders import (
-    HOLDABLE_STATES,
     OrderCancelled,
     OrderConfirmed,
     OrderDispatched,
@@ -15,7 +15,6 @@ from lambdas.contracts.orders import (
     OrderHoldLifted,
     OrderPlaced,
     OrderRejected,
-    OrderState,
     OrderWithdrawn,
 )
 from lambdas.storefront.order_upserts import (

@@ -11,7 +11,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from ops.commands import DONE, NEEDS_ATTENTION
 from ops.commands.options import add_json_option, whole_number
 from ops.deployed import Deployed

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import singledispatchmethod
 from typing import Any
 
-from lambdas.contracts.orders import UNDONE_STATES
+from lambdas.contracts.order_states import UNDONE_STATES
 from ops.dlq.plan import (
     Action,
     Invoke,

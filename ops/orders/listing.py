@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
-from lambdas.contracts.orders import HOLDABLE_STATES
+from lambdas.contracts.order_states import HOLDABLE_STATES
 from lambdas.orders.domain import Order
 from lambdas.orders.rows import is_tombstone
 from lambdas.runtime.dynamodb import from_item

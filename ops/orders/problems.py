@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from lambdas.contracts.orders import FULFILLED_STATES, UNDONE_STATES, OrderState
+from lambdas.contracts.order_states import FULFILLED_STATES, UNDONE_STATES, OrderState
 from lambdas.orders.domain import Order
 from lambdas.orders.rows import order_of
 from lambdas.orders.stalled_orders import is_stalled

@@ -1,6 +1,6 @@
 """An order as the record of a saga: the columns of its row, and its states."""
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.orders_table import OrderColumn
 from stacks.constructs.saga.model import RecordColumns
 

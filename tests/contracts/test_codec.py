@@ -101,9 +101,9 @@ class TestDecode:
 class TestParseDetail:
     def test_other_version_is_refused_by_name(self):
         detail = read(sample_of(OrderPlaced))["detail"]
-        detail["metadata"]["schema_version"] = 2
+        detail["metadata"]["schema_version"] = 99
 
-        with pytest.raises(ContractError, match="schema_version is 2, this code reads 1"):
+        with pytest.raises(ContractError, match="schema_version is 99, this code reads"):
             parse_detail(OrderPlaced, detail)
 
     @pytest.mark.parametrize("detail", [None, {}, {"metadata": None}, []])

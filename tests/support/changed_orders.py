@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.domain import Order
 from tests.support.order_requests import placed

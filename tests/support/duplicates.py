@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.domain import Order
 from tests.support.order_jobs import Job, World
 

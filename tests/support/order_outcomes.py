@@ -8,7 +8,7 @@ from typing import Any
 from demo.invariant_checks import CHECKS
 from demo.invariants import Violation, find_violations
 from emulator.polling import poll
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.events import event_for_change
 from lambdas.orders.rows import order_of
 from simulation.saga_walk import STEPS

@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from typing import Any
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.domain import Order
 from tests.support.order_requests import placed
 

@@ -32,14 +32,23 @@ class Traffic:
     dice: random.Random = field(default_factory=lambda: random.Random(7))
 
     def order(self, order: str) -> None:
-        about: dict[str, Any] = {"order_id": order, "customer_id": self.customer}
-        whole: dict[str, Any] = {**about, "lines": LINES, "total": TOTAL, "country": "Italy"}
-        parcel: dict[str, Any] = {"shipment_id": "s", "lines": (Line(sku="85123A", quantity=6),)}
+        by = self.customer
+        units = (Line(sku="85123A", quantity=6),)
         events: list[tuple[int, Event]] = [
-            (1, OrderPlaced(**whole)),
-            (2, OrderConfirmed(**whole)),
-            (1, PaymentTaken(**about, total=TOTAL)),
-            (1, ShipmentDispatched(order_id=order, country="Italy", **parcel)),
+            (
+                1,
+                OrderPlaced(
+                    order_id=order, customer_id=by, lines=LINES, total=TOTAL, country="Italy"
+                ),
+            ),
+            (
+                2,
+                OrderConfirmed(
+                    order_id=order, customer_id=by, lines=LINES, total=TOTAL, country="Italy"
+                ),
+            ),
+            (1, PaymentTaken(order_id=order, customer_id=by, total=TOTAL)),
+            (1, ShipmentDispatched(order_id=order, shipment_id="s", country="Italy", lines=units)),
         ]
         published = [self._envelope(order, number, event) for number, event in events]
         self.published.extend(published)

@@ -11,7 +11,8 @@ import pytest
 
 from lambdas.contracts.codec import field_types, split_bounds, unwrap_optional
 from lambdas.contracts.commands import Command, Refusal
-from lambdas.contracts.orders import OrderPlaced, OrderState, OrderWithdrawn
+from lambdas.contracts.order_states import OrderState
+from lambdas.contracts.orders import OrderPlaced, OrderWithdrawn
 from lambdas.contracts.shipping import CancelShipment
 from lambdas.contracts.transient import TRANSIENT_ERRORS
 from lambdas.notifications.messages import REJECTIONS

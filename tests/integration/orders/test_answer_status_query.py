@@ -12,7 +12,8 @@ from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope, envelope, event_id
 from lambdas.contracts.event import Event
 from lambdas.contracts.inventory import ReservationUnresolved
-from lambdas.contracts.orders import SOURCE, OrderRejected, OrderState, OrderStatusReported
+from lambdas.contracts.order_states import OrderState
+from lambdas.contracts.orders import SOURCE, OrderRejected, OrderStatusReported
 from lambdas.contracts.parsing import parse_detail
 from lambdas.contracts.payments import ChargeUnresolved
 from lambdas.orders.domain import Order, UnknownOrderError

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.times import format_time
 from lambdas.orders.admission import TooManyOpenOrdersError
 from lambdas.orders.customer_limits import CustomerLimitError

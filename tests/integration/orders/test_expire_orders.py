@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.customer_limits import CustomerLimits
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.times import format_time
 from lambdas.orders import scans
 from lambdas.orders.cancellation import cancel

@@ -12,9 +12,7 @@ import pytest
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
-from lambdas.contracts.orders import (
-    OrderState,
-)
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.payments import PaymentDisputed
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.orders.cancellation import cancel

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.orders.domain import UnexpectedDispatchError
 from tests.contracts.catalog import read, sample_of

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.domain import Order
 from lambdas.orders.rows import row_of, tombstone_of
 from lambdas.runtime.dead_letters import DeadLetterQueue

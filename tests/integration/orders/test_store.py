@@ -9,7 +9,7 @@ import pytest
 
 from lambdas.contracts.bounds import MAX_TEXT
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.cancellation import TooLateError, cancel
 from lambdas.orders.domain import Order
 from lambdas.orders.store import RETRY, Orders

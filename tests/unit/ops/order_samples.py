@@ -8,7 +8,7 @@ from typing import Any
 
 from lambdas.contracts.codec import encode
 from lambdas.contracts.inventory import ReservationState
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.values import Line, PricedLine
 from lambdas.inventory.domain import Reservation
 from lambdas.orders.domain import Hold, HoldState, Order

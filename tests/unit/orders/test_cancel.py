@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.cancellation import TooLateError, cancel
 from lambdas.orders.customer_view import customer_view
 from lambdas.orders.dedup_key import with_dedup_key

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.dedup_key import periods
 from lambdas.orders.domain import Order
 from lambdas.orders.duplicate_rules import UndecidedError, find_original

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lambdas.contracts.envelope import event_id
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.orders import (
     SOURCE,
     OrderCancelled,
@@ -12,7 +13,6 @@ from lambdas.contracts.orders import (
     OrderNeedsAttention,
     OrderPlaced,
     OrderRejected,
-    OrderState,
     OrderWithdrawn,
 )
 from lambdas.contracts.values import Money, PricedLine

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.domain import is_expired
 from tests.support.order_states import EARLIER, NOW, STATES, order
 

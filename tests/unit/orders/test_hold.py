@@ -7,6 +7,7 @@ import pytest
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.orders import (
     OrderCancelled,
     OrderDispatched,
@@ -14,7 +15,6 @@ from lambdas.contracts.orders import (
     OrderHoldLifted,
     OrderHoldMissed,
     OrderPlaced,
-    OrderState,
     OrderWithdrawn,
 )
 from lambdas.orders.cancellation import cancel

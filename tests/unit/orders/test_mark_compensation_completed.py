@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.domain import (
     OrderNotUndoneError,
     complete_compensation,

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lambdas.contracts.orders import OrderDispatched, OrderState
+from lambdas.contracts.order_states import OrderState
+from lambdas.contracts.orders import OrderDispatched
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.domain import Order, UnexpectedDispatchError, dispatch
 from lambdas.orders.events import event_for_change

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.problems import InvalidRequestError
 from lambdas.contracts.values import MAX_SKUS, PricedLine
 from lambdas.orders.api import MAX_LINES, MAX_QUANTITY, MAX_TEXT, MAX_UNIT_PRICE

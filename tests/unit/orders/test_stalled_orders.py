@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.domain import Hold, HoldState, NotDeferredError, Order, order_id, shard
 from lambdas.orders.scans import SHARDS
 from lambdas.orders.stalled_orders import (

@@ -1,6 +1,7 @@
 """The order states that another service acts on."""
 
-from lambdas.contracts.orders import OrderState, OrderStatusReported
+from lambdas.contracts.order_states import OrderState
+from lambdas.contracts.orders import OrderStatusReported
 
 
 def test_each_state_is_undone_confirmed_or_neither():

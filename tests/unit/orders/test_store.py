@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.rows import row_of
 from lambdas.orders.store import Orders

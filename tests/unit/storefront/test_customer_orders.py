@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.customer_view import customer_view
 from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.domain import Order
 from lambdas.orders.rows import row_of
 from lambdas.runtime.dynamodb import to_item

@@ -1,6 +1,6 @@
 """A customer sees their own order, and nobody else's."""
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from tests.support.order_api import Handler, content
 from tests.support.order_requests import BODY, query, request
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.admission import RETRY_AFTER
 from lambdas.orders.api import KEY_REUSED
 from lambdas.orders.backlog import BacklogStore

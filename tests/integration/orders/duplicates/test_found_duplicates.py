@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.envelope import event_id
-from lambdas.contracts.orders import SOURCE, OrderState
+from lambdas.contracts.order_states import OrderState
+from lambdas.contracts.orders import SOURCE
 from lambdas.contracts.times import format_time, reformat_time
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.customer_view import customer_view

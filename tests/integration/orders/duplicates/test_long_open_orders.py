@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.times import format_time
 from lambdas.orders import duplicate_scan
 from lambdas.orders.domain import Order

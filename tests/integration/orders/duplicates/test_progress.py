@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.times import format_time
 from lambdas.orders import duplicate_scan, scans
 from lambdas.orders.checkpoint import Checkpoint, Progress

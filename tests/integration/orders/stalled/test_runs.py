@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.times import format_time
 from lambdas.orders import scans
 from lambdas.orders.domain import STALLED_AFTER

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.orders_table import CONFIRMED_SHARD
 from lambdas.contracts.times import format_time
 from lambdas.orders import scans
