@@ -28,10 +28,13 @@ FOLDERS = (
     "lambdas",
     "ops",
     "simulators",
+    "simulation",
     "stacks",
     "tests",
+    "tools",
     "workers",
 )
+INLINE_CODE = re.compile(r"`([^`]+)`")
 PATH = re.compile(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`")
 
 
@@ -92,9 +95,8 @@ def test_the_operators_page_has_every_verb_of_the_command() -> None:
 def test_every_command_of_a_page_is_there(page: Path) -> None:
     text = page.read_text()
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    commands = "\n".join(
-        [*re.findall(r"`([^`\n]+)`", text), *re.findall(r"```sh\n(.*?)```", text, re.DOTALL)]
-    )
+    inline = [" ".join(each.split()) for each in INLINE_CODE.findall(CODE_BLOCK.sub("", text))]
+    commands = "\n".join([*inline, *re.findall(r"```sh\n(.*?)```", text, re.DOTALL)])
 
     made = re.findall(r"(?:^|[;(] ?)make ([a-z-]+)", commands, re.MULTILINE)
     assert [target for target in made if target not in targets] == []
@@ -102,6 +104,8 @@ def test_every_command_of_a_page_is_there(page: Path) -> None:
     assert [name for name in modules if find_spec(name) is None] == []
     operated = re.findall(r"python -m ops ([a-z]\S*)(?: ([a-z]\S*))?", commands)
     assert [words for words in operated if not is_command(*words)] == []
+    tested = " ".join(re.findall(r"pytest ((?:tests\S*\s?)+)", commands)).split()
+    assert [path for path in tested if not (ROOT / path).exists()] == []
 
 
 def is_command(noun: str, verb: str) -> bool:
