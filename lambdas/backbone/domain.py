@@ -173,7 +173,7 @@ def _lags(minutes: Sequence[MinuteMetrics]) -> list[tuple[datetime, timedelta]]:
 def _falling_behind(recent: Sequence[MinuteMetrics]) -> bool:
     """Return whether a consumer is behind by more than ``LAG_TOLERANCE``, and the lag grows."""
     lags = [lag for _, lag in _lags(recent)]
-    return len(lags) > 1 and lags[-1] > max(LAG_TOLERANCE, lags[0]) and lags[-1] == max(lags)
+    return bool(lags) and lags[-1] > max(LAG_TOLERANCE, lags[0]) and lags[-1] == max(lags)
 
 
 def _is_stuck(recent: Sequence[MinuteMetrics], shards: int) -> bool:

@@ -38,7 +38,7 @@ def lags(*minutes: float | None, load: float, known: int = 28) -> StreamState:
         # Up
         (stream(4, steady(3.1)), 8, FULL),
         (stream(4, steady(1, overrides=[minute(5, load=3.1, by_bytes=True)])), 8, FULL),
-        (stream(4, steady(2.9)), 4, "half the shards would not be enough"),
+        (stream(4, steady(3)), 4, "half the shards would not be enough"),
         (stream(4, steady(1, overrides=[minute(3, load=1, rejected=900)])), 8, THROTTLED),
         (
             stream(4, steady(2, overrides=[minute(3, load=2, rejected=900)])),
@@ -55,7 +55,9 @@ def lags(*minutes: float | None, load: float, known: int = 28) -> StreamState:
             "the last change was",
         ),
         (stream(4, [minute(2, load=4)]), 8, FULL),
+        (stream(8, steady(1, overrides=[minute(2, load=7)]), changed=[7 / 3]), 16, FULL),
         # Lag
+        (lags(0, 1, load=1), 4, ENOUGH),
         (lags(0.4, 1.2, load=1), 16, BEHIND),
         (lags(0.3, 1.2, load=1), 8, STUCK),
         (lags(1, 2, 3, load=3.9), 8, STUCK),
@@ -79,7 +81,7 @@ def lags(*minutes: float | None, load: float, known: int = 28) -> StreamState:
         (lags(*[None] * 28, load=1), 8, UNKNOWN),
         (lags(*[None] * 28, load=7), 16, FULL),
         # Down
-        (stream(8, steady(1.9)), 4, ENOUGH),
+        (stream(8, steady(2)), 4, ENOUGH),
         (stream(8, steady(1, overrides=[minute(27, load=2.1)])), 8, "half the shards would not"),
         (
             stream(8, steady(1, overrides=[minute(27, load=1, rejected=900)])),
@@ -92,6 +94,7 @@ def lags(*minutes: float | None, load: float, known: int = 28) -> StreamState:
         (stream(8, steady(0), changed=[29]), 8, "the last change was a short while ago"),
         (stream(8, steady(0), changed=[31]), 4, ENOUGH),
         (stream(8, steady(0, known=14)), 8, "too little is known"),
+        (stream(8, steady(0, known=15)), 4, ENOUGH),
         (stream(8), 8, "too little is known"),
         # The budget
         (stream(4, steady(0), changed=[60] * 6), 2, ENOUGH),
@@ -109,6 +112,12 @@ def test_decision_and_reason(seen: StreamState, shards: int, reason: str):
     decision = decide(seen, LIMITS, now=NOW)
 
     assert (decision.shards, decision.reason[: len(reason)]) == (shards, reason)
+
+
+def test_used_up_calls_are_named_only_where_one_is_wanted():
+    seen = stream(2, steady(0), changed=[60] * 10)
+
+    assert decide(seen, LIMITS, now=NOW).reason == "no fewer are possible"
 
 
 def test_distant_floor_is_reached_by_doubling():
