@@ -200,8 +200,7 @@ def _is_unavailable(code: str) -> bool:
 
 def _sqlstate(error: BaseException) -> str:
     """Return the SQLSTATE of a server's error; empty if the error is not the server's."""
-    is_servers = isinstance(error, DatabaseError) and isinstance(error.args[0], dict)
-    return str(error.args[0].get("C", "")) if is_servers else ""
+    return str(error.args[0].get("C", "")) if isinstance(error, DatabaseError) else ""
 
 
 def _transient(error: BaseException) -> bool:

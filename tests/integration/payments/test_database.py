@@ -157,7 +157,9 @@ def test_connection_that_fails_to_roll_back_is_replaced_and_its_transaction_retr
     database.close()
 
 
-@pytest.mark.parametrize("failure", [timed_out(), TimeoutError(), DatabaseError({"C": "42501"})])
+@pytest.mark.parametrize(
+    "failure", [timed_out(), TimeoutError(), DatabaseError({"C": "42501"}), ValueError()]
+)
 def test_timed_out_rollback_is_not_retried_and_its_connection_is_replaced(
     failing_rollback, failure
 ):

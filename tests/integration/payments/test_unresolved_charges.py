@@ -20,7 +20,6 @@ from tests.support.payments import (
     Crashing,
     Watched,
     balances,
-    begin_stale_charges,
     entries,
     ledger_of,
     make_stale,
@@ -137,14 +136,19 @@ class TestReconcile:
 
     @pytest.mark.parametrize("state", IN_PROGRESS)
     def test_charge_of_an_order_in_progress_is_unchanged_and_queried_again(
-        self, admin, store, provider, unresolved_charges, events, state
+        self, admin, provider, unresolved_charges, events, state
     ):
-        (order,) = begin_stale_charges(admin, store, 1)
+        command = take_command()
+        take(command, ledger_of(admin), provider)
+        make_stale(admin)
         unresolved_charges.query_stale(stale_after=STALE_AFTER)
 
-        assert self.reconcile(order, state, store, provider, unresolved_charges) == "UNCHANGED"
+        done = self.reconcile(
+            command.order_id, state, ledger_of(admin), provider, unresolved_charges
+        )
 
-        assert provider.calls == []
+        assert (done, unresolved_orders(admin)) == ("UNCHANGED", [command.order_id])
+        assert provider.calls == ["charge"]
         assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(
             queried=0, rejected=0
         )
@@ -152,7 +156,7 @@ class TestReconcile:
         assert unresolved_charges.query_stale(stale_after=STALE_AFTER) == QueryOutcome(
             queried=1, rejected=0
         )
-        assert queries_sent(events) == [(order, 1), (order, 2)]
+        assert queries_sent(events) == [(command.order_id, 1), (command.order_id, 2)]
 
     @pytest.mark.parametrize("state", [*UNDONE, *CONFIRMED, *IN_PROGRESS])
     def test_closed_charge_is_unchanged_by_any_report(
