@@ -56,8 +56,9 @@ def event_for_change(before: Order | None, after: Order) -> EventEnvelope[Any] |
         return None
     if before is not None and before.holds != after.holds:
         return _hold_event(before, after)
-    if before is not None and _is_attention_requested(before, after):
-        return _attention_event(after)
+    requested = after.attention_requested_at
+    if before is not None and requested and requested != before.attention_requested_at:
+        return _attention_event(after, at=requested)
     # Since an event was first published, out-of-band events may have raised the sequence.
     number = after.sequence if before else after.sequence - after.out_of_band_events
     first = number == 1
@@ -72,12 +73,7 @@ def event_for_change(before: Order | None, after: Order) -> EventEnvelope[Any] |
     )
 
 
-def _is_attention_requested(before: Order, after: Order) -> bool:
-    requested = after.attention_requested_at
-    return requested is not None and requested != before.attention_requested_at
-
-
-def _attention_event(order: Order) -> EventEnvelope[Any]:
+def _attention_event(order: Order, *, at: str) -> EventEnvelope[Any]:
     confirmed = order.state == OrderState.CONFIRMED
     return envelope(
         OrderNeedsAttention(
@@ -90,7 +86,7 @@ def _attention_event(order: Order) -> EventEnvelope[Any]:
         sequence=order.sequence,
         correlation_id=order.order_id,
         causation_id=event_id(SOURCE, order.order_id, 1),
-        occurred_at=order.attention_requested_at or order.changed_at,
+        occurred_at=at,
     )
 
 

@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return 200 with the order, or 404 if it does not exist or is another customer's."""
     order_id = http.path(event, OrderPath).order_id
     order = orders.find(order_id, customer_id=http.caller_id(event))
-    log("order_read", order_id=order_id, found=order is not None)
+    log("order_read", order_id=order_id, found=bool(order))
     if order is None:
         raise ProblemError(NOT_FOUND, f"you have no order {order_id}")
     return http.json_response(200, decode(OrderView, customer_view(order)))

@@ -24,9 +24,8 @@ def parse_order_request(
     problems = check_headers(PlaceOrderHeaders, {"Idempotency-Key": idempotency_key})
     requested, more = check_request(PlaceOrder, body)
     lines, across = _sum_lines(_valid_lines(body))
-    problems += [*more, *across]
-    if problems or requested is None:
-        raise InvalidRequestError(problems)
+    if requested is None or problems or across:
+        raise InvalidRequestError([*problems, *more, *across])
     currency, country = requested.currency, requested.country.strip()
     rows = [asdict(line) for line in lines]
     id_ = order_id(customer_id, idempotency_key)

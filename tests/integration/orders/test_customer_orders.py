@@ -164,6 +164,8 @@ def test_order_costs_a_read_and_a_transaction_of_two_items(
         store.add(placed(key=f"{number}"))
 
     assert made == ["get_item", "transact_write_items"] * TIDY_FROM
+    store.add(placed(key="more"))
+    assert made.count("batch_get_item") == 1
 
 
 def test_open_orders_are_read_again_only_when_there_are_twice_as_many(
@@ -205,6 +207,10 @@ def test_smaller_order_than_the_refused_one_is_accepted(
         store.add(placed(large, key="3"))
 
     assert store.add(placed(key="4"))
+    assert store.add(placed(key="5"))
+    # The orders that were read before are not those of now.
+    with pytest.raises(CustomerLimitError):
+        store.add(placed(key="6"))
 
 
 def test_remembered_customers_are_bounded(shop: Callable[..., CustomerOrders]):

@@ -2,9 +2,13 @@
 
 from dataclasses import replace
 
+import pytest
+
+from lambdas.contracts.orders import OrderState
 from lambdas.orders.customer_view import customer_view
 from lambdas.orders.events import event_for_change
-from tests.support.changed_orders import PLACED_ORDER, REJECTED_ORDER
+from lambdas.orders.holds import hold
+from tests.support.changed_orders import LATER, PLACED_ORDER, REJECTED_ORDER
 
 
 class TestView:
@@ -25,6 +29,14 @@ class TestView:
     def test_customer_view_of_a_rejected_order_has_the_reason(self):
         assert customer_view(REJECTED_ORDER)["reason"] == "PaymentDeclined"
         assert customer_view(REJECTED_ORDER)["explanation"] == "over the limit"
+
+    @pytest.mark.parametrize(
+        ("state", "shown"), [(OrderState.CONFIRMED, True), (OrderState.WITHDRAWN, False)]
+    )
+    def test_only_an_order_that_waits_is_shown_as_held(self, state: OrderState, shown: bool):
+        held = hold(PLACED_ORDER, cause="c", reason="r", explanation="e", now=LATER)
+
+        assert ("held" in customer_view(replace(held, state=state))) == shown
 
 
 def test_customer_view_hides_technical_failures():
