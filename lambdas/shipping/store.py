@@ -104,7 +104,7 @@ class Shipments:
             row = from_item(answer.get("Item", {}))
             before = decode(Shipment, row) if row else None
             after = change(before)
-            if after is None or after == before or self._put(row, after):
+            if after is None or self._put(row, after):
                 return after
         raise ConcurrentUpdateError(
             f"the shipment of order {order_id} is being changed by others; try again"
