@@ -16,7 +16,7 @@ from botocore.config import Config
 from greenlet import getcurrent
 
 from lambdas.payments import database
-from lambdas.runtime import aws, log, metrics, settings
+from lambdas.runtime import aws, clock, log, metrics, settings
 from lambdas.runtime.retry import RetryPolicy
 from simulation.kernel import Kernel, Process
 from simulation.requests import error_class
@@ -107,6 +107,7 @@ def installed(cloud: Cloud, draw: Callable[[str], float]) -> Iterator[None]:
     with (
         patch.object(aws, "make_client", make_client),
         patch.object(settings, "os", _Settings()),
+        patch.object(clock, "datetime", virtual_datetime(cloud.kernel)),
         patch.object(database, "Connection", cloud.connect),
         # A real TLS context would read all certificates of the machine. None is needed here.
         patch.object(database, "ssl", SimpleNamespace(create_default_context=lambda: None)),

@@ -1,12 +1,11 @@
 """On pending reservations of busy SKUs: move the units of many in one transaction."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.contracts.times import format_time
 from lambdas.inventory.batch_store import ReservationBatches
 from lambdas.inventory.pending_reservations import PendingReservations
 from lambdas.runtime.aws import client
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.dead_letters import make_dead_letter_queue
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
@@ -23,6 +22,6 @@ pending = PendingReservations(
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Decide the reservations in the changed rows; return the first record that failed."""
-    outcome = pending.process(event["Records"], now=format_time(datetime.now(UTC)))
+    outcome = pending.process(event["Records"], now=current_time())
     log("reservations_moved", **outcome.counts)
     return outcome.response

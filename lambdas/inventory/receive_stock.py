@@ -1,13 +1,12 @@
 """ReceiveStock: add a delivery to the stock."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.inventory import ReceiveStock
-from lambdas.contracts.times import format_time
 from lambdas.inventory.deliveries import Deliveries
 from lambdas.inventory.domain import plan_delivery
 from lambdas.runtime.aws import client
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
@@ -19,7 +18,7 @@ deliveries = Deliveries(
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return RECEIVED. A repeated command adds nothing and returns the same."""
     command = ReceiveStock.decode(event)
-    received = plan_delivery(command, received_at=format_time(datetime.now(UTC)))
+    received = plan_delivery(command, received_at=current_time())
     deliveries.receive(received)
     log("stock_received", delivery_id=received.delivery_id, skus=len(received.lines))
     return {"delivery_id": received.delivery_id, "state": "RECEIVED"}

@@ -1,13 +1,12 @@
 """On an order's status: release the reservation if the order is undone, keep it if confirmed."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.orders import parse_order_status
-from lambdas.contracts.times import format_time
 from lambdas.inventory.store import Reservations
 from lambdas.inventory.unresolved_reservations import UnresolvedReservations, reconcile
 from lambdas.runtime.aws import client
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
@@ -19,7 +18,7 @@ unresolved = UnresolvedReservations(table, dynamodb=client("dynamodb"))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return the reservation's final state, RESOLVED, or UNCHANGED: see ``reconcile``."""
     order = parse_order_status(event)
-    now = format_time(datetime.now(UTC))
+    now = current_time()
     outcome = reconcile(order, reservations=reservations, unresolved=unresolved, now=now)
     log("reservation_reconciled", order_id=order.order_id, order=order.state, outcome=outcome)
     return {"order_id": order.order_id, "order": order.state, "outcome": outcome}

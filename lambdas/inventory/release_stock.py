@@ -1,12 +1,11 @@
 """ReleaseStock, the compensation of ReserveStock: make the order's units available again."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.inventory import ReleaseStock
-from lambdas.contracts.times import format_time
 from lambdas.inventory.store import Reservations
 from lambdas.runtime.aws import client
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
@@ -18,6 +17,6 @@ reservations = Reservations(
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return the reservation's final state: RELEASED, SHIPPED, or REFUSED."""
     command = ReleaseStock.decode(event)
-    reservation = reservations.release(command.order_id, now=format_time(datetime.now(UTC)))
+    reservation = reservations.release(command.order_id, now=current_time())
     log("stock_released", order_id=reservation.order_id, state=reservation.state)
     return {"order_id": reservation.order_id, "state": reservation.state}

@@ -1,13 +1,12 @@
 """ReserveStock, the saga's first action: reserve all lines of an order, or none."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.inventory import ReserveStock
-from lambdas.contracts.times import format_time
 from lambdas.inventory.domain import merge_lines_by_sku, refuse_unless_reserved
 from lambdas.inventory.store import Reservations
 from lambdas.runtime.aws import client
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
@@ -24,7 +23,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         ReservationAlreadyReleased: the reservation was released, perhaps before it was made.
     """
     command = ReserveStock.decode(event)
-    now = format_time(datetime.now(UTC))
+    now = current_time()
     reservation = reservations.reserve(command.order_id, merge_lines_by_sku(command), now=now)
     log("stock_reservation_decided", order_id=reservation.order_id, state=reservation.state)
     refuse_unless_reserved(reservation)

@@ -1,11 +1,9 @@
 """Sends each e-mail at most once, and records its outcome."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from lambdas.contracts.times import format_time
 from lambdas.notifications.contact_store import Contacts
 from lambdas.notifications.contacts import Contact
 from lambdas.notifications.email_records import (
@@ -20,6 +18,7 @@ from lambdas.notifications.email_records import (
 from lambdas.notifications.messages import EmailMessage, add_salutation
 from lambdas.notifications.ses import is_throttled, send_through_ses, text_content
 from lambdas.notifications.store import EmailRecords
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -28,11 +27,6 @@ if TYPE_CHECKING:
 
 TRIES = 6
 """How often an e-mail that SES throttles is tried within one attempt of its function."""
-
-
-def clock() -> str:
-    """Return the current time: UTC, ISO 8601."""
-    return format_time(datetime.now(UTC))
 
 
 class MailSender:
@@ -50,7 +44,7 @@ class MailSender:
         sender: str,
         ses: "SESV2Client",
         retry: RetryPolicy,
-        now: Callable[[], str] = clock,
+        now: Callable[[], str] = current_time,
     ) -> None:
         """Keep the clients and stores that ``send`` uses.
 

@@ -1,15 +1,14 @@
 """On a status query of another service: publish the order's state."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.parsing import parse_event
-from lambdas.contracts.times import format_time
 from lambdas.orders.domain import UnknownOrderError
 from lambdas.orders.status_queries import STATUS_QUERIES, status_report
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.errors import PublishError
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
@@ -31,7 +30,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if order is None:
         subject = query.metadata.subject
         raise UnknownOrderError(f"there is no order {query.data.order_id}, and there is {subject}")
-    report = status_report(query, order, now=format_time(datetime.now(UTC)))
+    report = status_report(query, order, now=current_time())
     if bus.publish([report]):
         raise PublishError(f"the bus rejected the status of order {report.data.order_id}")
     log("order_status_reported", order_id=report.data.order_id, state=report.data.state)

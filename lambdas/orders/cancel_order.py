@@ -1,17 +1,16 @@
 """DELETE /orders/{order_id}: cancel a customer's order."""
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from lambdas.contracts.order_states import UNDONE_STATES
 from lambdas.contracts.problems import NOT_FOUND, ProblemError
-from lambdas.contracts.times import format_time
 from lambdas.orders.api import TOO_LATE, OrderPath, OrderStatus
 from lambdas.orders.cancellation import TooLateError, cancel
 from lambdas.orders.store import Orders
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
@@ -25,7 +24,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     Return 404 if the customer has no such order, and 409 if it was dispatched.
     """
     order_id = http.path(event, OrderPath).order_id
-    change = partial(cancel, now=format_time(datetime.now(UTC)))
+    change = partial(cancel, now=current_time())
     try:
         order = orders.update(order_id, customer_id=http.caller_id(event), change=change)
     except TooLateError as refusal:

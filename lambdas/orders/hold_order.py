@@ -1,15 +1,14 @@
 """On PaymentDisputed: hold the order until an operator lifts the hold."""
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from lambdas.contracts.parsing import parse_event
 from lambdas.contracts.payments import PaymentDisputed
-from lambdas.contracts.times import format_time
 from lambdas.orders.holds import hold
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.dead_letters import make_dead_letter_queue
 from lambdas.runtime.log import log, log_error
 from lambdas.runtime.settings import setting
@@ -30,7 +29,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         cause=envelope.metadata.event_id,
         reason=envelope.data.detail_type,
         explanation=f"the payment is disputed: {envelope.data.reason}",
-        now=format_time(datetime.now(UTC)),
+        now=current_time(),
     )
     order = orders.update(envelope.data.order_id, change=change)
     if order is None:

@@ -1,14 +1,13 @@
 """On an operator's command: lift a hold of an order."""
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from lambdas.contracts.orders import LiftHold
-from lambdas.contracts.times import format_time
 from lambdas.orders.holds import NoSuchHoldError, lift_hold
 from lambdas.orders.store import Orders
 from lambdas.runtime.aws import client
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
@@ -22,7 +21,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         NoSuchHoldError: there is no such order, or no such hold in force.
     """
     command = LiftHold.decode(event)
-    change = partial(lift_hold, cause=command.cause, now=format_time(datetime.now(UTC)))
+    change = partial(lift_hold, cause=command.cause, now=current_time())
     order = orders.update(command.order_id, change=change)
     if order is None:
         raise NoSuchHoldError(f"there is no order {command.order_id}")

@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from lambdas.contracts.customer_limits import CustomerLimits
 from lambdas.contracts.problems import ProblemError
-from lambdas.contracts.times import format_time
 from lambdas.orders.admission import RETRY_AFTER, Admission, TooManyOpenOrdersError
 from lambdas.orders.api import (
     BUSY,
@@ -28,6 +27,7 @@ from lambdas.orders.order_request import parse_order_request
 from lambdas.orders.store import Orders
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 
@@ -59,7 +59,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         customer_id=http.caller_id(event),
         idempotency_key=http.header(event, "Idempotency-Key"),
         request_id=http.request_id(event),
-        now=format_time(datetime.now(UTC)),
+        now=current_time(),
     )
     try:
         order = _accept(with_dedup_key(requested), lines=body["lines"])

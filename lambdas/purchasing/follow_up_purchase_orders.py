@@ -1,15 +1,14 @@
 """On schedule: send open purchase orders to the supplier, and receive what it has delivered."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from botocore.config import Config
 
-from lambdas.contracts.times import format_time
 from lambdas.purchasing.follow_up import FollowUp
 from lambdas.purchasing.lambda_supplier import LambdaSupplier
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.runtime.aws import CONFIG, client
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.settings import setting
 
 # A called function may take up to 6 s at a cold start. With a shorter time-out, a call that
@@ -29,4 +28,4 @@ follow_up = FollowUp(
 
 def handler(event: dict[str, Any], context: object) -> dict[str, int]:
     """Return how many orders were delivered; raise FollowUpFailedError if some failed."""
-    return {"delivered": follow_up.run(now=format_time(datetime.now(UTC)))}
+    return {"delivered": follow_up.run(now=current_time())}

@@ -1,13 +1,12 @@
 """On OrderHeld and OrderHoldLifted: hold the order's shipment, or allow its dispatch again."""
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from lambdas.contracts.orders import OrderHeld, OrderHoldLifted
 from lambdas.contracts.parsing import parse_event
-from lambdas.contracts.times import format_time
 from lambdas.runtime.aws import client
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 from lambdas.shipping.domain import apply_hold
@@ -27,7 +26,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         held=held,
         sequence=received.metadata.sequence,
         cause=received.metadata.event_id,
-        now=format_time(datetime.now(UTC)),
+        now=current_time(),
     )
     state = shipments.update(order_id, change=change).state
     log("hold_applied", order_id=order_id, held=held, state=state)

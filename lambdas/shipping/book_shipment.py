@@ -1,11 +1,10 @@
 """BookShipment, the saga's last action before the order is confirmed."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.shipping import BookShipment
-from lambdas.contracts.times import format_time
 from lambdas.runtime.aws import client
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 from lambdas.shipping.domain import plan_shipment, refuse_unless_booked
@@ -22,7 +21,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         ShipmentAlreadyCancelled: the shipment was cancelled, perhaps before it was booked.
     """
     command = BookShipment.decode(event)
-    shipment = shipments.book(plan_shipment(command, now=format_time(datetime.now(UTC))))
+    shipment = shipments.book(plan_shipment(command, now=current_time()))
     log("shipment_booking_decided", order_id=shipment.order_id, state=shipment.state)
     refuse_unless_booked(shipment)
     return {

@@ -1,11 +1,10 @@
 """CancelShipment, the compensation of BookShipment."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.shipping import CancelShipment
-from lambdas.contracts.times import format_time
 from lambdas.runtime.aws import client
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
 from lambdas.shipping.domain import refuse_unless_cancelled
@@ -21,7 +20,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         ShipmentAlreadyDispatched: it is too late to cancel it.
     """
     command = CancelShipment.decode(event)
-    shipment = shipments.cancel(command.order_id, now=format_time(datetime.now(UTC)))
+    shipment = shipments.cancel(command.order_id, now=current_time())
     log("shipment_cancellation_decided", order_id=shipment.order_id, state=shipment.state)
     refuse_unless_cancelled(shipment)
     return {

@@ -1,14 +1,13 @@
 """``python -m workers.warehouse``: consume both queues until SIGTERM, then drain."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
-from lambdas.contracts.times import format_time
 from lambdas.runtime.aws import CONFIG
 from lambdas.runtime.bus import Bus
+from lambdas.runtime.clock import current_time
 from lambdas.runtime.settings import setting
 from workers.runtime.consumer import Consumer
 from workers.runtime.program import ReadyMetric, run, stop_on_signals
@@ -43,7 +42,7 @@ def _consumers(shutdown: Shutdown) -> list[Consumer]:
             dynamodb=_client("dynamodb"),
         ),
         bus=Bus(setting("EVENT_BUS"), eventbridge=_client("events")),
-        now=lambda: format_time(datetime.now(UTC)),
+        now=current_time,
     )
     # A long poll may last the whole wait before it returns.
     sqs = _client("sqs", read_timeout=wait_seconds + 5)
