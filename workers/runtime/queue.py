@@ -81,7 +81,7 @@ class Queue:
         """Send a message unchanged to the dead-letter queue, with the reason as an attribute."""
         ordered: dict[str, Any] = (
             {"MessageGroupId": message.group, "MessageDeduplicationId": message.id}
-            if message.group and self._dead_letter_url.endswith(".fifo")
+            if self._dead_letter_url.endswith(".fifo")
             else {}
         )
         self._sqs.send_message(

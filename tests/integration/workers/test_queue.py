@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.doubles import ClientDouble
 from tests.support.handlers import ACCOUNT
+from tests.support.spy import Spy
 from workers.runtime.queue import Queue
 
 Make = Callable[..., Queue]
@@ -63,6 +64,15 @@ def test_received_message_is_hidden_until_its_visibility_is_reset(sqs: Any, urls
     assert {message.body for message in again} == {"a", "b"}
     assert mine.delete(again) == []
     assert mine.receive() == []
+
+
+def test_no_message_is_no_request(sqs: Any, urls: Any):
+    """SQS refuses an empty batch."""
+    made: list[str] = []
+
+    assert queue(urls(""), Spy(sqs, made.append)).delete([]) == []
+
+    assert made == []
 
 
 def test_message_group_comes_in_order_and_blocks_no_other(sqs: Any, urls: Any):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lambdas.contracts.orders import OrderState
+from lambdas.contracts.order_states import OrderState
 from lambdas.orders.customer_view import customer_view
 from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import hold
