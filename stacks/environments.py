@@ -65,7 +65,11 @@ class Environment:
     as went on in the minute before, up to some 4,500 in each of the ``resuming_runs``.
     """
     resuming_runs: int = 1
-    """How many runs of the job that resumes orders share its work; 1 to 16."""
+    """How many runs of the job that resumes orders share its work; 1 to 16.
+
+    As many share that of the job that deletes expired ones: on average, each deletes eleven a
+    second.
+    """
     max_open_orders: int = 72_000
     """The largest backlog with which new orders are accepted; above it they are answered with 429.
 

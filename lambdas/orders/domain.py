@@ -11,7 +11,14 @@ from typing import Annotated, Any
 from lambdas.contracts.bounds import ArrayBounds, TextBounds
 from lambdas.contracts.commands import TECHNICAL_FAILURE
 from lambdas.contracts.order_states import TERMINAL_STATES, UNDONE_STATES, OrderState
-from lambdas.contracts.values import PricedLine
+from lambdas.contracts.values import (
+    Country,
+    Currency,
+    Identifier,
+    PricedLines,
+    SequenceNumber,
+    Time,
+)
 
 STALLED_AFTER = timedelta(minutes=5)
 """How long after an event of an open order the first check whether it has stalled takes place."""
@@ -61,7 +68,7 @@ class Hold:
     explanation: str
     """A text for the customer."""
     state: HoldState
-    at: str
+    at: Time
     """When the hold came into its state; UTC, ISO 8601."""
 
 
@@ -69,21 +76,21 @@ class Hold:
 class Order:
     """An order, field by field as its table stores it. Times are UTC, ISO 8601."""
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     state: OrderState
-    sequence: int
+    sequence: SequenceNumber
     """The number of events published for the order."""
     fingerprint: str
     """A digest of the request. It separates a retry from another order under the same key."""
     request_id: str
-    currency: str
-    country: str
-    lines: tuple[PricedLine, ...]
+    currency: Currency
+    country: Country
+    lines: PricedLines
     total: int
     """In minor units of ``currency``."""
-    placed_at: str
-    changed_at: str
+    placed_at: Time
+    changed_at: Time
     reason: str | None = None
     """Why the order is undone: the name of a refusal, a cancellation or ``TechnicalFailure``."""
     explanation: Annotated[str, TextBounds(maximum=40_000)] | None = None
@@ -94,17 +101,17 @@ class Order:
     """When the claim expires, in seconds since 1970."""
     claimed_by: Set[str] | None = None
     """The first ``MAX_CLAIMS`` executions that claimed the order, and the one that does now."""
-    cancel_requested_at: str | None = None
+    cancel_requested_at: Time | None = None
     """When a cancellation was requested that the saga has to carry out."""
     open_shard: str | None = None
     """The order's shard in the index of orders to check; absent once it has ended."""
-    check_after: str | None = None
+    check_after: Time | None = None
     """When to check whether an open order has stalled, or a confirmed one is not dispatched."""
     closed_shard: str | None = None
     """The order's shard in the index of closed orders; absent until it has ended."""
     deferred_shard: str | None = None
     """The order's shard in the index of deferred orders."""
-    deferred_since: str | None = None
+    deferred_since: Time | None = None
     """When a saga first deferred the order. An outcome removes this and what follows."""
     deferred_step: str | None = None
     """The state of the saga that failed last."""
@@ -112,7 +119,7 @@ class Order:
     """The name of the error with which it failed."""
     deferrals: int | None = None
     """How often the order was deferred."""
-    attention_requested_at: str | None = None
+    attention_requested_at: Time | None = None
     """When an operator's attention was requested; None if it was not."""
     dedup_bucket: str | None = None
     """The period in which it was placed and a shard; absent once judged a duplicate, or undone."""

@@ -11,7 +11,6 @@ how many went on before: see ``resumption.py``. The first run also counts the op
 ``admission.py``.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import sleep
@@ -24,7 +23,7 @@ from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change
 from lambdas.orders.resumption import next_limit, next_page_after
 from lambdas.orders.scans import SHARDS, OrderScans
-from lambdas.orders.scheduled_job import run_job
+from lambdas.orders.scheduled_job import SharedRun, run_job
 from lambdas.orders.stalled_orders import (
     is_stalled,
     is_undispatched,
@@ -59,18 +58,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
     With ``{"run": n}`` as ``event``, those of one run's shards.
     """
-    work = partial(republish_stalled, run=decode(SharedRun, event).run)
+    work = partial(republish_stalled, shared=decode(SharedRun, event))
     return run_job(event, work, orders=orders, log_event="stalled_orders_republished")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharedRun:
-    """The part of the event that says which of several runs this is; None if it is the only one."""
-
-    run: int | None = None
-
-
-def republish_stalled(dry_run: bool, *, run: int | None) -> dict[str, Any]:
+def republish_stalled(dry_run: bool, *, shared: SharedRun) -> dict[str, Any]:
     """Count open orders, publish the stalled orders' events, and schedule the next checks.
 
     An order whose event the bus rejects is not rescheduled, so the next run finds it again. The
@@ -78,9 +70,9 @@ def republish_stalled(dry_run: bool, *, run: int | None) -> dict[str, Any]:
     """
     now = datetime.now(UTC)
     # Counted first, so that a run which times out has counted. The next one does the rest.
-    counts = {} if run else count_orders(now, dry_run=dry_run)
-    shards = SHARDS if run is None else SHARDS[run::RUNS]
-    deferred = counts["deferred"] if run is None else orders.count_deferred(shards)
+    counts = {} if shared.run else count_orders(now, dry_run=dry_run)
+    shards = shared.shards(RUNS)
+    deferred = counts["deferred"] if shards == SHARDS else orders.count_deferred(shards)
     went_on = deferred and orders.count_went_on(
         since=now - BEFORE, dispatch_within=DISPATCH_WITHIN, shards=shards
     )

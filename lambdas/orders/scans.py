@@ -56,13 +56,15 @@ class OrderScans(Orders):
         columns = OrderColumn.OPEN_SHARD, OrderColumn.CHECK_AFTER
         return self._pages(*columns, shards=partitions, before=due, limit=limit)
 
-    def closed_orders(self, *, before: str, limit: int) -> Iterator[list[Order]]:
-        """Yield pages of orders that ended before ``before`` (UTC, ISO 8601).
+    def closed_orders(
+        self, *, before: str, limit: int, shards: Sequence[str] = SHARDS
+    ) -> Iterator[list[Order]]:
+        """Yield pages of orders of these shards that ended before ``before`` (UTC, ISO 8601).
 
         Shards take turns, and ``limit`` ends the pages, as in ``due_for_check``.
         """
         columns = OrderColumn.CLOSED_SHARD, OrderColumn.CHANGED_AT
-        return self._pages(*columns, shards=SHARDS, before=before, limit=limit)
+        return self._pages(*columns, shards=shards, before=before, limit=limit)
 
     def count_open(self) -> int:
         """Return the number of open orders. The index is eventually consistent."""

@@ -67,6 +67,8 @@ class OrderJobs(Construct):
             grant(function, "dynamodb:GetItem", on=orders.table_arn)
             return function
 
+        shared = [{"run": n} for n in range(env.resuming_runs)] if env.resuming_runs > 1 else [{}]
+
         def grant_query(function: ServiceFunction, index: OrderColumn) -> None:
             grant(function, "dynamodb:Query", on=f"{orders.table_arn}/index/{index}")
 
@@ -86,7 +88,7 @@ class OrderJobs(Construct):
             timeout=Duration.seconds(60),
             # Lambda assigns CPU by memory, and most of the time of a resumed order is CPU time.
             memory_mib=1_024,
-            runs=[{"run": n} for n in range(env.resuming_runs)] if env.resuming_runs > 1 else ({},),
+            runs=shared,
         )
         for table in (orders, self.checkpoints):
             grant(republish_stalled, "dynamodb:PutItem", on=table.table_arn)
@@ -147,9 +149,13 @@ class OrderJobs(Construct):
             expire_orders = job(
                 "ExpireOrders",
                 "expire_orders",
-                {"RETENTION_DAYS": str(int(env.orders_retention.to_days()))},
+                {
+                    "RETENTION_DAYS": str(int(env.orders_retention.to_days())),
+                    "EXPIRING_RUNS": str(env.resuming_runs),
+                },
                 every=Duration.minutes(15),
                 timeout=Duration.minutes(5),
+                runs=shared,
             )
             grant(expire_orders, "dynamodb:PutItem", on=orders.table_arn)
             grant_query(expire_orders, OrderColumn.CLOSED_SHARD)

@@ -29,7 +29,8 @@ OLD, YOUNG = BEFORE - timedelta(seconds=1), BEFORE + timedelta(seconds=1)
 
 @pytest.fixture
 def job(load_handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, table: str) -> Job:
-    job = Job(load_handler, monkeypatch, "expire_orders", ORDERS_TABLE=table, RETENTION_DAYS="30")
+    settings = {"ORDERS_TABLE": table, "RETENTION_DAYS": "30", "EXPIRING_RUNS": "4"}
+    job = Job(load_handler, monkeypatch, "expire_orders", **settings)
     job.at(NOW)
     return job
 
@@ -107,6 +108,15 @@ def test_run_is_bounded_and_the_next_continues(
     done = [job.run()["expired"] for _ in range(4)]
 
     assert done == [8, 8, 3, 0]
+
+
+def test_runs_share_the_orders(job: Job, world: World):
+    """One run deletes eleven orders a second; a thousand a second may be placed."""
+    for shard in "0123456789abcdef":
+        closed_order(world, shard, OLD, OrderState.DISPATCHED, closed_shard=shard)
+
+    assert [job.run(run=n)["expired"] for n in (0, 1, 2, 3, 0)] == [4, 4, 4, 4, 0]
+    assert world.rows() == {}
 
 
 def test_ids_of_deleted_orders_are_logged(

@@ -204,7 +204,7 @@ class TestUpdate:
             return orders.update(
                 placed().order_id,
                 customer_id="17850",
-                change=lambda order: cancel(order, now=f"at {number}"),
+                change=lambda order: cancel(order, now=f"2026-12-01T09:00:0{number}Z"),
             )
 
         with ThreadPoolExecutor(8) as pool:

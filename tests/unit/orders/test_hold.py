@@ -227,7 +227,7 @@ def test_order_has_as_many_holds_as_its_rows_and_views_bear():
                 cause=f"dispute {number}",
                 reason="PaymentDisputed",
                 explanation="x",
-                now="2026",
+                now=NOW,
             ),
         )
 

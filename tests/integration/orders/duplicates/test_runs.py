@@ -13,6 +13,8 @@ from tests.support.duplicates import NOTHING, NOW, after, confirmed, counts, did
 from tests.support.order_jobs import Job, Killed, World
 from tests.support.spy import Spy
 
+LIFTED_AT = format_time(NOW)
+
 
 class TestRuns:
     def test_dry_run_reports_the_same_and_changes_nothing(self, job: Job, world: World):
@@ -103,7 +105,7 @@ class TestRuns:
         self, job: Job, world: World
     ):
         holds = tuple(
-            Hold(cause=f"d{n}", reason="r", explanation="", state=HoldState.LIFTED, at="t")
+            Hold(cause=f"d{n}", reason="r", explanation="", state=HoldState.LIFTED, at=LIFTED_AT)
             for n in range(MAX_HOLDS)
         )
         for i in (1, 2):

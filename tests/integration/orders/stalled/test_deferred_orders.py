@@ -37,9 +37,8 @@ def test_claims_of_an_ever_failing_saga_are_bounded(
     for number in range(15):
         me, row = f"execution-{number}", world.row(order)
         claims = {*(row.claimed_by or ()), me}
-        world.keep(
-            replace(row, claim_owner=me, claim_until=1, claimed_by=claims, check_after="2000")
-        )
+        claim: dict[str, Any] = {"claim_owner": me, "claim_until": 1, "claimed_by": claims}
+        world.keep(replace(row, **claim, check_after="2000-01-01T00:00:00Z"))
         job.run()
 
     row = world.row(order)

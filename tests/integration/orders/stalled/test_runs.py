@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,9 @@ from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.times import format_time
 from lambdas.orders import scans
 from lambdas.orders.domain import STALLED_AFTER
+from lambdas.orders.rows import row_of
 from lambdas.orders.scans import UnreadableError
+from lambdas.runtime.dynamodb import to_item
 from tests.support.order_jobs import Job, Killed, World
 from tests.support.spy import Spy
 from tests.support.stalled_orders import (
@@ -153,6 +156,30 @@ def test_idle_run_queries_each_shard_of_each_index_once(job: Job, world: World):
 
     counted, searched = ("open", "deferred"), ("open", "confirmed")
     assert made == ["query"] * len(scans.SHARDS) * len(counted + searched)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"lines": []},
+        {"changed_at": "2026-12-01"},
+        {"changed_at": "0001-01-01T00:00:00+14:00"},
+        {"currency": ""},
+    ],
+    ids=str,
+)
+def test_row_with_a_value_that_no_order_has_does_not_stop_the_others(
+    job: Job, world: World, damage: dict[str, Any]
+):
+    """Such an order could be read, and neither compared with the clock nor written again."""
+    bad, other = of_one_shard(world, 2)
+    world.dynamodb.put_item(TableName=world.table, Item=to_item(row_of(bad) | damage))
+    events = fake_bus(job)
+
+    with pytest.raises(UnreadableError, match=bad.order_id):
+        job.run()
+
+    assert order_ids(events) == [other.order_id]
 
 
 def test_unreadable_row_does_not_stop_the_others(job: Job, world: World):
