@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
+from lambdas.contracts.bounds import TextBounds
 from lambdas.contracts.envelope import EventEnvelope, event_id
 from lambdas.contracts.inventory import (
     SOURCE,
@@ -13,6 +15,7 @@ from lambdas.contracts.inventory import (
     StockSoldOut,
 )
 from lambdas.contracts.times import format_time
+from lambdas.contracts.values import Identifier, Sku
 
 LowStockEvent = StockBelowMinimum | StockSoldOut
 LOW_STOCK_EVENTS: tuple[type[LowStockEvent], ...] = (StockBelowMinimum, StockSoldOut)
@@ -36,8 +39,8 @@ class PurchaseOrderState(StrEnum):
 class PurchaseOrder:
     """An order of one SKU, raised when its stock crossed a threshold. Times are UTC, ISO 8601."""
 
-    purchase_order_id: str
-    sku: str
+    purchase_order_id: Identifier
+    sku: Sku
     quantity: int
     state: PurchaseOrderState
     raised_at: str
@@ -45,7 +48,7 @@ class PurchaseOrder:
     """When to send the order to the supplier: at once, and again when it will be delivered."""
     changed_at: str
     """When ``state`` changed last."""
-    threshold: str = ""
+    threshold: Annotated[str, TextBounds(maximum=100)] = ""
     """The type of the event that it was raised for; empty in orders of older releases."""
     explanation: str = ""
     """Why inventory refused the goods, or which order is on its way instead."""

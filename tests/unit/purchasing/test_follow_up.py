@@ -32,12 +32,22 @@ class Rows(ClientDouble):
         self.written.append((id, request["UpdateExpression"].split()[1]))
 
 
-def test_order_behind_an_unreadable_one_is_delivered():
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        ({"quantity": "five"}, "quantity must be an integer"),
+        # A key of the table is made of these two.
+        ({"sku": "x" * 1_500}, "sku must have 1 to 64 characters"),
+        ({"threshold": "x" * 1_500}, "threshold must have 0 to 100 characters"),
+    ],
+    ids=["quantity", "sku", "threshold"],
+)
+def test_order_behind_an_unreadable_one_is_delivered(damage: dict[str, str], problem: str):
     bad, good = (encode(plan_purchase_order(low(sku, 1), now=START)) for sku in "AB")
-    table, inventory = Rows(bad | {"quantity": "five"}, good), Inventory()
+    table, inventory = Rows(bad | damage, good), Inventory()
     bad_id, good_id = bad["purchase_order_id"], good["purchase_order_id"]
 
-    with pytest.raises(FollowUpFailedError, match=f"{bad_id}: .*quantity must be an integer"):
+    with pytest.raises(FollowUpFailedError, match=f"{bad_id}: .*{problem}"):
         deliver(PurchaseOrders("orders", dynamodb=table), inventory)
 
     assert set(inventory.units) == {"B"}
