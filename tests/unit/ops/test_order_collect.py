@@ -80,7 +80,7 @@ class Account:
         row = self.tables.get(TableName)
         if TableName == "OrdersTable" and self.changes:
             self.changes -= 1
-            row = {**self.tables[TableName], "sequence": self.changes}
+            row = {**self.tables[TableName], "sequence": self.changes + 1}
         return {"Item": any_item(row)} if row else {}
 
     def get_paginator(self, verb: str) -> "Account":

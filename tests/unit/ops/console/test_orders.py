@@ -32,7 +32,11 @@ def test_list_parses_no_more_orders_than_it_shows(
     parsed: list[Any] = []
     monkeypatch.setattr("ops.orders.listing.parse_order", noting(parsed, parse_order))
     deployed.rows = [
-        {**PLACED.order, "order_id": f"{number:032x}", "placed_at": f"{2000 + number}-01-01T00:00Z"}
+        {
+            **PLACED.order,
+            "order_id": f"{number:032x}",
+            "placed_at": f"{2000 + number}-01-01T00:00:00Z",
+        }
         for number in range(200)
     ]
 
