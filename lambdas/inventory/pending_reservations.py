@@ -52,8 +52,8 @@ class PendingReservations:
             log_error("batch_failed", error=f"{type(error).__name__}: {error}")
             return BatchOutcome(processed=0, dead_lettered=0, failed=[_number(records[0])])
         for record in records:
-            if _number(record) not in poison and _order_id(record) in overdrawn:
-                poison[_number(record)] = OVERDRAWN
+            if _order_id(record) in overdrawn:
+                poison.setdefault(_number(record), OVERDRAWN)
             if reason := poison.get(_number(record)):
                 self._dead_letters.send_record(record, reason=reason)
         return BatchOutcome(

@@ -201,10 +201,7 @@ class Reservations:
         units, so its release moves none.
         """
         if found.state == ReservationState.WAITING and state == ReservationState.RELEASED:
-            closed = self._replace(found, replace(found, state=state, changed_at=now))
-            if closed.state != ReservationState.RESERVED:
-                return closed
-            found = closed
+            found = self._replace(found, replace(found, state=state, changed_at=now))
         if found.state != ReservationState.RESERVED:
             return found
         final = replace(found, state=state, changed_at=now)

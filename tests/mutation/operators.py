@@ -114,6 +114,8 @@ def _changes(function: ast.FunctionDef) -> Iterator[tuple[str, Any, Callable[[An
                 yield "order is gone", node, lambda n: setattr(n, "keywords", [])
             case ast.keyword(arg="ConditionExpression"):
                 yield "condition always holds", node.value, partial(_hold_given, node)
+            case ast.keyword(value=ast.List([]) | ast.Tuple([])):
+                continue
             case ast.keyword(arg="failed" | "exclusive" | "expected") as given:
                 yield f"{given.arg} is empty", given.value, _empty
 

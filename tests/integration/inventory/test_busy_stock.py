@@ -140,6 +140,21 @@ class TestReserving:
 
 
 class TestClosing:
+    def test_units_that_are_back_before_the_write_are_released(
+        self, stocked: Inventory, dynamodb: Any
+    ):
+        stocked.reserve("o1", {"A": 2})
+        stocked.release("o1", busy=True)
+        stocked.overwrite_stock("A", available=1, reserved=0)
+
+        def repair(operation: str) -> None:
+            if operation == "transact_write_items":
+                stocked.overwrite_stock("A", available=1, reserved=2)
+
+        stocked.use(Spy(dynamodb, repair))
+        assert stocked.move() == []
+        assert stocked.stock()["A"] == (3, 0)
+
     def test_release_of_a_waiting_order_moves_nothing_and_is_final(self, stocked: Inventory):
         stocked.reserve("o1", {"A": 2}, busy=True)
         waiting = stocked.pending()

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.inventory import OutOfStock, ReservationAlreadyReleased
@@ -32,6 +33,10 @@ def load(load_handler: Callable[..., Any], inventory: Inventory) -> Load:
         return load_handler(f"lambdas.inventory.{verb}", **tables)
 
     return load
+
+
+def refused(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code}}, "TransactWriteItems")
 
 
 def lines(**units: int) -> list[dict[str, Any]]:
@@ -189,18 +194,20 @@ class TestMoveUnits:
             "not a Reservation",
         ]
 
+    @pytest.mark.parametrize("error", [StockBusyError(), refused("TransactionConflictException")])
     def test_busy_rows_come_again_and_nothing_is_dead_lettered(
         self,
         move: Callable[..., Any],
         inventory: Inventory,
         sqs: FakeSqs,
         monkeypatch: pytest.MonkeyPatch,
+        error: Exception,
     ):
         inventory.receive("d1", {"A": 2})
         inventory.reserve("o1", {"A": 2}, busy=True)
 
         def busy(*_: Any, **__: Any) -> None:
-            raise StockBusyError
+            raise error
 
         monkeypatch.setattr(ReservationBatches, "move", busy)
 
@@ -208,6 +215,9 @@ class TestMoveUnits:
         failed = move(nonsense, *inventory.reservations().values())
         assert failed == {"batchItemFailures": [{"itemIdentifier": "0"}]}
         assert sqs.sent == []
+        error = refused("ValidationException")
+        with pytest.raises(ClientError):
+            move(*inventory.reservations().values())
 
 
 def record(numbered: tuple[int, dict[str, Any]]) -> dict[str, Any]:
