@@ -250,8 +250,10 @@ PROD = Environment(
 LAPTOP = replace(
     DEV,
     partner_event_source="aws.partner/example.com/card-company/disputes",
-    # The local cloud sends no mail.
+    # The local cloud sends no mail, and has no DNS.
     sender=Sender(address="orders@shop.example", identity="orders@shop.example", owned=True),
+    alarm_addresses=(),
+    api_domain=None,
     operators_client=True,
     dashboard=True,
 )

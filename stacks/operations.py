@@ -10,7 +10,7 @@ from constructs import Construct
 
 from stacks.constructs.alarm import alarm
 from stacks.constructs.dead_letter_watch import DeadLetterWatch
-from stacks.constructs.nag import acknowledge_checkov
+from stacks.constructs.nag import acknowledge, acknowledge_checkov
 from stacks.constructs.topic_key import TopicKey
 from stacks.dashboard import declare_dashboard
 from stacks.environments import Environment
@@ -39,7 +39,12 @@ class OperationsStack(Stack):
         )
 
         for address in env.alarm_addresses:
-            self.topic.add_subscription(subscriptions.EmailSubscription(address))
+            mail = self.topic.add_subscription(subscriptions.EmailSubscription(address))
+            acknowledge(
+                mail,
+                "Serverless-SNSRedrivePolicy",
+                reason="a dead letter would raise an alarm, whose mail goes the same way",
+            )
 
         # All functions share the account's concurrency. The metric without dimensions is of all.
         # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html

@@ -12,7 +12,7 @@ from typing import Any
 from aws_cdk import App, Duration
 
 from app import compose
-from stacks.environments import DEV, ENVIRONMENTS, Environment
+from stacks.environments import DEV, ENVIRONMENTS, ApiDomain, Environment
 from stacks.sender import Sender
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +28,11 @@ SERVICES = sorted(
 OPTIONS = replace(
     DEV,
     sender=Sender(address="orders@shop.example", identity="shop.example"),
+    alarm_addresses=("on-call@shop.example",),
+    api_domain=ApiDomain(
+        name="api.shop.example",
+        certificate_arn="arn:aws:acm:eu-west-1:123456789012:certificate/c0ffee",
+    ),
     order_expected_within=Duration.hours(6),
 )
 """``dev`` with options that no environment has by itself."""
@@ -112,8 +117,14 @@ class Synthesis:
 
 
 def with_partner(name: str) -> Environment:
-    """An environment with all that can be configured in it."""
-    return replace(ENVIRONMENTS[name], partner_event_source=PARTNER)
+    """An environment with a partner, and without what its owner has set of their own."""
+    return replace(
+        ENVIRONMENTS[name],
+        partner_event_source=PARTNER,
+        sender=None,
+        alarm_addresses=(),
+        api_domain=None,
+    )
 
 
 @cache

@@ -6,7 +6,7 @@ import pytest
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from lambdas.notifications.mail_sender import TRIES
-from stacks.environments import ENVIRONMENTS, LAPTOP
+from stacks.environments import ENVIRONMENTS, LAPTOP, Environment
 from tests.templates.checks.common import CHECKS, permissions
 from tests.templates.kinds import ALARM, BUCKET, FUNCTION, INVOKE_CONFIG, RULE, SUBSCRIPTION
 from tests.templates.synthesis import OPTIONS, Platform, platform, synthesis_of
@@ -62,10 +62,12 @@ def test_existing_identity_is_used_and_not_owned():
         assert name.endswith(":identity/shop.example")
 
 
-def test_every_check_holds_with_a_sender():
-    app = synthesis_of(LAPTOP).app
+@pytest.mark.parametrize("env", [LAPTOP, OPTIONS], ids=["laptop", "owner"])
+def test_every_check_holds_with_every_option(env: Environment):
+    synthesis = synthesis_of(env)
+    app = synthesis.app
 
-    assert [line for check in CHECKS for line in check(sending())] == []
+    assert [line for check in CHECKS for line in check(synthesis.platform)] == []
     for pack in (AwsSolutionsChecks(app), ServerlessChecks(app)):
         assert pack.validate_scope(app).violations == []
 

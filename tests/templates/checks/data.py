@@ -27,7 +27,10 @@ NO_PHYSICAL_NAME = {
     ("AWS::AutoScaling::ScalingPolicy", "AutoScalingGroupName"),
     ("AWS::EC2::VPCEndpoint", "ServiceName"),
     ("AWS::ApiGatewayV2::Api", "Name"),
+    ("AWS::ApiGatewayV2::ApiMapping", "DomainName"),
     ("AWS::ApiGatewayV2::Authorizer", "Name"),
+    # The owner's own, of their DNS.
+    ("AWS::ApiGatewayV2::DomainName", "DomainName"),
     ("AWS::ApiGatewayV2::Stage", "StageName"),
     ("AWS::CloudWatch::Alarm", "MetricName"),
     # The name is required.
