@@ -9,7 +9,7 @@ from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.problems import FieldProblem, InvalidRequestError
 from lambdas.contracts.requests import check_headers, check_request
 from lambdas.contracts.values import MAX_SKUS, PricedLine
-from lambdas.orders.api import MAX_QUANTITY, PlaceOrder, PlaceOrderHeaders, RequestedLine
+from lambdas.orders.api import MAX_LINES, MAX_QUANTITY, PlaceOrder, PlaceOrderHeaders, RequestedLine
 from lambdas.orders.domain import Order, next_check, order_id, shard
 
 
@@ -48,9 +48,12 @@ def parse_order_request(
 
 
 def _valid_lines(body: object) -> Iterator[tuple[int, RequestedLine]]:
-    """Yield the lines that are valid by themselves, each with its index."""
+    """Yield the lines that are valid by themselves, each with its index.
+
+    Of a body with more lines than an order may have, the first ``MAX_LINES`` are enough.
+    """
     raw = body.get("lines") if isinstance(body, Mapping) else None
-    for i, each in enumerate(raw if isinstance(raw, list) else ()):
+    for i, each in enumerate(raw[:MAX_LINES] if isinstance(raw, list) else ()):
         line, _ = check_request(RequestedLine, each)
         if line is not None:
             yield i, line
