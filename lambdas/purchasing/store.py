@@ -6,7 +6,7 @@ A second kind of row says which order was sent for a SKU and a threshold. Its ke
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.codec import ContractError, decode, encode
 from lambdas.purchasing.domain import SUPPLIER, PurchaseOrder, PurchaseOrderState
 from lambdas.runtime.dynamodb import from_item, put_if_absent, refused_row, to_item
 from lambdas.runtime.errors import ConcurrentUpdateError
@@ -143,5 +143,9 @@ class PurchaseOrders:
 
 
 def _is_on_its_way(row: Mapping[str, Any], *, at_least: int) -> bool:
-    """Whether a row is an order of so many units, whose goods were not received yet."""
-    return "receiving_at" not in row and row.get("quantity", 0) >= at_least
+    """Whether a row is an open order of so many units, whose goods were not received yet."""
+    try:
+        order = decode(PurchaseOrder, row)
+    except ContractError:
+        return False
+    return bool(order.awaiting) and not order.receiving_at and order.quantity >= at_least

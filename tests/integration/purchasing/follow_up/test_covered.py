@@ -14,6 +14,7 @@ from lambdas.inventory.domain import StockLevel, event_for_change
 from lambdas.purchasing.domain import LOW_STOCK_EVENTS, plan_purchase_order
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.purchasing.supplier import Confirmed, SupplierError
+from lambdas.runtime.dynamodb import to_item
 from tests.support.follow_up import DUE, NOW, START, Deliverer, Inventory, Rows, deliver
 from tests.support.low_stock import low
 from tests.support.spy import Spy
@@ -114,14 +115,18 @@ def test_order_whose_goods_were_received_covers_none(
     assert inventory.units == {"A": 10}
 
 
-def test_order_that_is_gone_covers_none(
-    orders: PurchaseOrders, inventory: Inventory, rows: Rows, dynamodb: Any, table: str
+@pytest.mark.parametrize("damage", [{"quantity": "five"}, None], ids=["unreadable", "gone"])
+def test_order_that_is_unreadable_or_gone_covers_none(
+    orders: PurchaseOrders, inventory: Inventory, rows: Rows, dynamodb: Any, table: str, damage: Any
 ):
     raise_for(orders, 2)
     deliver(orders, inventory, supplier=Deliverer(Confirmed(DUE)))
     (row,) = rows()
-    key = {"purchase_order_id": {"S": row["purchase_order_id"]}}
-    dynamodb.delete_item(TableName=table, Key=key)
+    if damage:
+        dynamodb.put_item(TableName=table, Item=to_item(row | damage))
+    else:
+        key = {"purchase_order_id": {"S": row["purchase_order_id"]}}
+        dynamodb.delete_item(TableName=table, Key=key)
 
     raise_for(orders, 4)
 
