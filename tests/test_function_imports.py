@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-MAX_OWN = 45
+MAX_OWN = 40
 MAX_STANDARD = 2
 LAYERS = {"payments": "pg8000", "notifications": "fpdf"}
 """The package of the layer that some functions of a service have."""

@@ -9,11 +9,12 @@ from lambdas.runtime.dynamodb import READ_RETRY, batch_get, from_item, put_if_ne
 from lambdas.storefront.availability import Availability
 from lambdas.storefront.order_upserts import OrderUpsert
 from lambdas.storefront.products import ProductOffers
-from lambdas.storefront.queries import PageRequest
 from lambdas.storefront.sales import BUCKETS, Sale, partition_key, sum_increments
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+    from lambdas.storefront.queries import PageRequest
 
 
 MAX_ATTRIBUTES = 100
@@ -94,7 +95,7 @@ class CustomerOrdersView(PerOrderView):
     The index has only keys. These never change, so changes of an order's state cost no write there.
     """
 
-    def find_page(self, customer_id: str, page: PageRequest) -> tuple[list[dict[str, Any]], str]:
+    def find_page(self, customer_id: str, page: "PageRequest") -> tuple[list[dict[str, Any]], str]:
         """Return a page of a customer's orders, newest first, and the position of the next page.
 
         The position is the ``listing_key`` of the page's last order, or empty after the last page.
