@@ -86,7 +86,7 @@ def _build(kind: Any, data: object, path: str, problems: list[str]) -> Any:
     found = len(problems)
     value = _build_plain(plain, data, path, problems)
     if bounds is not None and len(problems) == found and (problem := bounds.problem(value)):
-        problems.append(f"{path or 'it'} {problem}")
+        problems.append(f"{path} {problem}")
     return value
 
 
@@ -101,20 +101,20 @@ def _build_plain(kind: Any, data: object, path: str, problems: list[str]) -> Any
         return _build_member(kind, data, path, problems)
     # bool is a subclass of int in Python, but not a number in JSON.
     if type(data) is not kind:
-        problems.append(f"{path or 'it'} must be {_article(JSON_TYPES[kind])}, not {_name(data)}")
+        problems.append(f"{path} must be {_article(JSON_TYPES[kind])}, not {_name(data)}")
     return data
 
 
 def _build_member(kind: type[StrEnum], data: object, path: str, problems: list[str]) -> Any:
     if isinstance(data, str) and data in set(kind):
         return kind(data)
-    problems.append(f"{path or 'it'} must be one of {', '.join(kind)}, not {_quoted(data)}")
+    problems.append(f"{path} must be one of {', '.join(kind)}, not {_quoted(data)}")
     return data
 
 
 def _build_list(kind: Any, data: object, path: str, problems: list[str]) -> Any:
     if not isinstance(data, list | tuple):
-        problems.append(f"{path or 'it'} must be an array, not {_name(data)}")
+        problems.append(f"{path} must be an array, not {_name(data)}")
         return ()
     return tuple(_build(kind, item, f"{path}[{i}]", problems) for i, item in enumerate(data))
 
@@ -122,7 +122,7 @@ def _build_list(kind: Any, data: object, path: str, problems: list[str]) -> Any:
 def _build_set(kind: Any, data: object, path: str, problems: list[str]) -> Any:
     """Build a set. Only rows of DynamoDB have sets; JSON has none."""
     if not isinstance(data, Set):
-        problems.append(f"{path or 'it'} must be a set, not {_name(data)}")
+        problems.append(f"{path} must be a set, not {_name(data)}")
         return frozenset()
     return frozenset(_build(kind, item, f"{path}[]", problems) for item in data)
 
@@ -138,7 +138,7 @@ def _build_object(kind: type, data: object, path: str, problems: list[str]) -> A
         place = f"{path}.{field.name}" if path else field.name
         if field.name in data:
             values[field.name] = _build(types[field.name], data[field.name], place, problems)
-        elif field.default is MISSING and field.default_factory is MISSING:
+        elif field.default is MISSING:
             problems.append(f"{place} is missing")
     return kind(**values) if len(problems) == found else None
 

@@ -96,7 +96,7 @@ def unwrap_event(delivered: Mapping[str, Any] | str | bytes) -> Delivered:
         response = detail.get("responsePayload") if isinstance(detail, dict) else None
         detail, via_destination = (response if isinstance(response, dict) else {}), True
         source, detail_type = detail.get("source"), detail.get("detail_type")
-    is_message = "detail-type" not in content and "detail_type" in content
+    is_message = "detail_type" in content
     if is_message:
         detail_type, detail = content["detail_type"], content
     if not isinstance(source, str) or not isinstance(detail_type, str):
@@ -105,12 +105,10 @@ def unwrap_event(delivered: Mapping[str, Any] | str | bytes) -> Delivered:
 
 
 def _check_metadata(event: EventEnvelope[Any]) -> None:
-    problems = []
     metadata, field = event.metadata, event.data.subject_field
     if field and (subject := getattr(event.data, field)) != metadata.subject:
-        problems.append(f"{field} is {subject}, and the event is about {metadata.subject}")
-    if problems:
-        raise ContractError(event.data.detail_type, problems)
+        problem = f"{field} is {subject}, and the event is about {metadata.subject}"
+        raise ContractError(event.data.detail_type, [problem])
 
 
 def _load(body: str | bytes) -> Any:

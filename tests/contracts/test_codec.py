@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.codec import ContractError, decode, encode
+from lambdas.contracts.codec import MAX_NAMED, ContractError, decode, encode
 from lambdas.contracts.event import Metadata
 from lambdas.contracts.orders import OrderPlaced
 from lambdas.contracts.parsing import parse_detail
@@ -138,6 +138,11 @@ def test_command_is_read_from_a_payload():
         BookShipment.decode({"order_id": "1", "lines": []})
 
 
+@pytest.mark.parametrize(("number", "end"), [(MAX_NAMED, "bad"), (MAX_NAMED + 1, "and 1 more")])
+def test_error_names_so_many_problems_and_counts_the_others(number: int, end: str):
+    assert str(ContractError("Whole", ["bad"] * number)).endswith(f"; {end}")
+
+
 class TestStrEnum:
     def test_value_is_decoded_as_a_member_and_encoded_as_a_text(self):
         paint = decode(Paint, {"colour": "RED"})
@@ -147,7 +152,8 @@ class TestStrEnum:
         assert decode(Paint, encode(paint)) == paint
 
     @pytest.mark.parametrize(
-        ("value", "found"), [("GREEN", "'GREEN'"), (1, "int"), (None, "null"), ("red", "'red'")]
+        ("value", "found"),
+        [("GREEN", "'GREEN'"), (1, "int"), (None, "null"), ("red", "'red'"), ([], "list")],
     )
     def test_other_value_is_refused_by_name(self, value: object, found: str):
         with pytest.raises(ContractError) as refused:

@@ -2,7 +2,7 @@
 
 import json
 
-from lambdas.contracts.commands import Refusal
+from lambdas.contracts.commands import MAX_REFUSAL_LENGTH, Refusal
 
 MAX_CAUSE_LENGTH = 32_768
 """So many letters of an error does Step Functions keep, and cuts off the rest.
@@ -16,4 +16,5 @@ def test_refusal_fits_into_the_cause_that_a_saga_reads():
 
     assert len(error) < MAX_CAUSE_LENGTH / 2
     assert error.endswith('\\u2026"}')
-    assert str(Refusal("too few available of 85123A")) == "too few available of 85123A"
+    longest = "x" * MAX_REFUSAL_LENGTH
+    assert str(Refusal(longest)) == longest

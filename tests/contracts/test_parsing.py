@@ -10,7 +10,7 @@ from lambdas.contracts.event import Event
 from lambdas.contracts.inventory import STOCK_EVENTS, StockChanged, StockSoldOut
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.order_stream import ORDER_STREAM_EVENTS
-from lambdas.contracts.orders import OrderPlaced, OrderRejected
+from lambdas.contracts.orders import OrderPlaced, OrderRejected, OrderStatusReported
 from lambdas.contracts.parsing import parse_detail, parse_event, parse_event_if_known
 from lambdas.contracts.patterns import live_pattern
 from tests.contracts.catalog import TUTORIAL, detail_of, matches, read, sample_of
@@ -84,7 +84,8 @@ class TestOrderStream:
             (b"[" * 100_000, "it is not JSON"),
             (b"[]", "it has no source and detail-type"),
             (b'{"source": "com.aws.orders"}', "it has no source and detail-type"),
-            (b'{"source": [], "detail-type": {}}', "it has no source and detail-type"),
+            (b'{"source": [], "detail-type": "OrderPlaced"}', "it has no source and detail-type"),
+            (b'{"source": "com.aws.orders", "detail-type": {}}', "no source and detail-type"),
         ],
     )
     def test_malformed_event_is_rejected(self, body: bytes, problem: str):
@@ -113,6 +114,12 @@ class TestOrderStream:
 
         with pytest.raises(ContractError, match=problem):
             parse_event_if_known(ORDER_STREAM_EVENTS, json.dumps(event).encode())
+
+
+def test_event_whose_subject_is_no_field_is_parsed():
+    parsed = parse_event([OrderStatusReported], sample_of(OrderStatusReported).read_text())
+
+    assert type(parsed.data) is OrderStatusReported
 
 
 class TestDestinationEvents:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from lambdas.contracts.problems import InvalidRequestError
+from lambdas.contracts.problems import FieldProblem, InvalidRequestError
 from lambdas.contracts.requests import (
     Choice,
     Items,
@@ -108,3 +108,10 @@ def test_response_has_times_in_one_format_and_no_absent_fields():
         "until": "2026-12-01T08:26:00.000Z",
         "inner": [{"at": "2026-12-01T08:26:00.000Z", "next": None, "inner": []}],
     }
+
+
+@pytest.mark.parametrize(("number", "end"), [(3, "f is bad"), (4, "and 1 more")])
+def test_detail_names_three_bad_fields_and_counts_the_others(number: int, end: str):
+    assert str(InvalidRequestError([FieldProblem(field="f", problem="is bad")] * number)).endswith(
+        f"; {end}"
+    )

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,3 +28,8 @@ def test_time_of_an_older_release_is_reformatted():
     assert reformat_time("2026-12-01T08:26:00+00:00") == "2026-12-01T08:26:00.000Z"
     assert reformat_time("2026-12-01T08:26:00.123456+00:00") == "2026-12-01T08:26:00.123Z"
     assert reformat_time("2026-12-01T08:26:00.123Z") == "2026-12-01T08:26:00.123Z"
+
+
+def test_time_without_an_offset_is_none():
+    with pytest.raises(ValueError, match="must be a time with its offset"):
+        reformat_time("2026-12-01T08:26:00")
