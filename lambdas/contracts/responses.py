@@ -24,7 +24,9 @@ def encode_response(value: Any) -> Any:
     """
     if is_dataclass(value) and not isinstance(value, type):
         return {
-            each.name: _time(got) if each.name in _times(type(value)) else encode_response(got)
+            each.name: reformat_time(got)
+            if each.name in _times(type(value))
+            else encode_response(got)
             for each in fields(value)
             if (got := getattr(value, each.name)) is not None or each.default is MISSING
         }
@@ -38,10 +40,6 @@ def encode_response(value: Any) -> Any:
 def is_time(kind: Any) -> bool:
     """Return whether a field's type is ``Time`` or ``Time | None``."""
     return any(isinstance(each, TimeBounds) for each in get_args(unwrap_optional(kind) or kind))
-
-
-def _time(text: str | None) -> str | None:
-    return text and reformat_time(text)
 
 
 @cache

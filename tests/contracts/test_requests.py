@@ -81,6 +81,10 @@ def test_body_that_is_no_object_is_named(data: object):
     assert fields(data) == ["body"]
 
 
+def test_empty_text_is_named_as_its_rule_says():
+    assert Text(maximum=3, pattern="[a-z]+", hint="must be a word").problem("") == "must be a word"
+
+
 def test_header_is_named_as_clients_write_it():
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Headers:

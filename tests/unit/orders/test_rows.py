@@ -4,6 +4,7 @@ from dataclasses import asdict, fields, replace
 
 import pytest
 
+from lambdas.contracts.codec import ContractError
 from lambdas.orders.domain import Hold, HoldState, Order
 from lambdas.orders.rows import order_of, row_of
 from lambdas.runtime.dynamodb import from_item, to_item
@@ -91,3 +92,8 @@ def test_row_has_no_empty_columns():
     } <= empty
     assert row_of(PLACED_ORDER).keys() & empty == set()
     assert "open_shard" not in row_of(CANCELLED_ORDER)
+
+
+def test_column_that_is_no_set_is_named():
+    with pytest.raises(ContractError, match="claimed_by must be a set, not str"):
+        order_of(row_of(PLACED_ORDER) | {"claimed_by": "execution"})
