@@ -114,7 +114,10 @@ def _throughput(send: Sender, watch: OrderWatch, in_flight: int) -> float:
         ended: list[float] = []
         while time.monotonic() - began < STEP:
             order = send(0).order_id
-            while order and watch.state(order) == OrderState.PLACED:
+            if not order:
+                time.sleep(0.1)
+                continue
+            while watch.state(order) == OrderState.PLACED:
                 if time.monotonic() - began > STEP:
                     return ended
                 time.sleep(0.1)

@@ -27,6 +27,7 @@ from emulator.gateway import App, gated
 from emulator.parent_process import watch_parent
 from emulator.patches import root_user
 from emulator.patches._permission_record import record_in
+from emulator.throttle import throttled
 from emulator.usage import counted
 
 
@@ -52,7 +53,7 @@ def main() -> None:
     opened = socket.socket(fileno=listener)
 
     def gate(app: App) -> App:
-        guarded = counted(faulty(app, key=access_key))
+        guarded = counted(throttled(faulty(app, key=access_key)))
         return gated(guarded, port=opened.getsockname()[1], key=access_key)
 
     config = ministack_server.config(gate, ssl_certfile=certificate, ssl_keyfile=key)

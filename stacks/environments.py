@@ -249,6 +249,9 @@ PROD = Environment(
 )
 LAPTOP = replace(
     DEV,
+    # Somewhat more than the orders that two cores end in a second.
+    rate_limit=25,
+    burst_limit=50,
     partner_event_source="aws.partner/example.com/card-company/disputes",
     # The local cloud sends no mail, and has no DNS.
     sender=Sender(address="orders@shop.example", identity="orders@shop.example", owned=True),

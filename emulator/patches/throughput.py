@@ -3,9 +3,9 @@
 AWS: scales out. An invocation that waits for a new execution environment uses an old one if that is
 free first. Here a few cores have to do everything.
 MiniStack 1.5.33: starts a process whenever all processes of a function are busy. To start one takes
-the time of fifty invocations, so under load the starts delay each other until they time out. It
-starts a thread for each request that may call back, each invocation and each task, and parses every
-JSONata expression each time it is evaluated.
+the time of fifty invocations, so under load the starts delay each other until they time out, and
+too many processes take the cores from each other. It starts a thread for each request that may call
+back, each invocation and each task, and parses every JSONata expression each time it is evaluated.
 Can go: when `bench/order_throughput.py` shows no difference without it.
 """
 
@@ -30,6 +30,8 @@ _START = 5.0
 """Seconds for which invocations wait for a process that is being started."""
 _MOMENT = 1.0
 """Seconds that an invocation waits before it has another process started, and after a start."""
+_MOST = 4 * (os.cpu_count() or 1)
+"""How many processes of one function there are at most."""
 
 
 def install() -> None:
@@ -126,9 +128,10 @@ def _wait_for_the_warm() -> None:
         with turn.changed:
             while workers := lambda_runtime._workers.get(key):
                 left = turn.until_start(came)
-                if left <= 0 or not all(worker.in_use for worker in workers):
+                may_start = left <= 0 and len(workers) < _MOST
+                if may_start or not all(worker.in_use for worker in workers):
                     break
-                turn.changed.wait(left)
+                turn.changed.wait(left if left > 0 else _MOMENT)
             worker, how = acquire(name, config, code, qualifier=qualifier, **options)
             if how == "spawn":
                 turn.starts()
