@@ -3,7 +3,6 @@
 The schemas of responses are made of the same dataclasses.
 """
 
-from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any, get_args
@@ -30,8 +29,6 @@ def encode_response(value: Any) -> Any:
             for each in fields(value)
             if (got := getattr(value, each.name)) is not None or each.default is MISSING
         }
-    if isinstance(value, Mapping):
-        return {name: encode_response(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [encode_response(each) for each in value]
     return value

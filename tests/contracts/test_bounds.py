@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.contracts.bounds import MAX_INTEGER, MAX_ITEMS, MAX_TEXT
+from lambdas.contracts.bounds import MAX_INTEGER, MAX_ITEMS, MAX_TEXT, IntegerBounds, quoted
 from lambdas.contracts.codec import ContractError, decode
 from lambdas.contracts.event import Event
 from lambdas.contracts.orders import OrderPlaced
@@ -151,3 +151,8 @@ def test_texts_of_an_order_line_are_bounded():
         "lines[0].quantity must be an integer from 1 to 1000000000, not 0",
         "total.currency must match [A-Z]{3}, not 'pounds'",
     ]
+
+
+def test_message_has_forty_letters_or_digits_of_a_value_at_most():
+    assert quoted("x" * 40) == repr("x" * 40)
+    assert IntegerBounds().problem(10**40).endswith("not a longer one")
