@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from stacks.environments import DEV, ENVIRONMENTS
+from stacks.environments import ENVIRONMENTS
 from tests.templates.kinds import BUS, FUNCTION, LOG_GROUP, RULE
-from tests.templates.synthesis import PARTNER, Platform, platform, synthesis_of
+from tests.templates.synthesis import PARTNER, Platform, platform, synthesis_of, with_partner
 
 
 def without() -> Platform:
-    return synthesis_of(DEV).platform
+    return synthesis_of(replace(with_partner("dev"), partner_event_source=None)).platform
 
 
 def mentions_partner(of: Platform) -> Iterator[str]:
