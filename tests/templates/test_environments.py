@@ -55,7 +55,7 @@ def test_laptop_has_the_stacks_of_dev_and_every_option():
         "partner_event_source": None,
     }
     owners: dict[str, Any] = {"sender": None, "alarm_addresses": (), "api_domain": None}
-    limits = {"rate_limit": DEV.rate_limit, "burst_limit": DEV.burst_limit}
+    limits: dict[str, Any] = {"rate_limit": DEV.rate_limit, "burst_limit": DEV.burst_limit}
     assert replace(laptop, **optional, **owners, **limits) == replace(DEV, **owners)
     assert laptop.partner_event_source
     assert laptop.sender
