@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from aws_cdk import App, Duration
+from aws_cdk.aws_stepfunctions import StateMachineType
 
 from app import compose
 from stacks.environments import DEV, ENVIRONMENTS, ApiDomain, Environment
@@ -27,6 +28,8 @@ SERVICES = sorted(
 
 OPTIONS = replace(
     DEV,
+    partner_event_source=None,
+    saga_type=next(kind for kind in StateMachineType if kind != DEV.saga_type),
     sender=Sender(address="orders@shop.example", identity="shop.example"),
     alarm_addresses=("on-call@shop.example",),
     api_domain=ApiDomain(
@@ -35,7 +38,7 @@ OPTIONS = replace(
     ),
     order_expected_within=Duration.hours(6),
 )
-"""``dev`` with options that no environment has by itself."""
+"""``dev`` without a partner, with the other type of saga and what no environment has by itself."""
 PARTNER = "aws.partner/example.com/card-company/disputes"
 
 Json = Any

@@ -2,17 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from stacks.environments import ENVIRONMENTS
 from tests.templates.kinds import BUS, FUNCTION, LOG_GROUP, RULE
-from tests.templates.synthesis import PARTNER, Platform, platform, synthesis_of, with_partner
+from tests.templates.synthesis import OPTIONS, PARTNER, Platform, platform, synthesis_of
 
 
 def without() -> Platform:
-    return synthesis_of(replace(with_partner("dev"), partner_event_source=None)).platform
+    return synthesis_of(OPTIONS).platform
 
 
 def mentions_partner(of: Platform) -> Iterator[str]:
@@ -34,15 +33,6 @@ def test_partner_is_mentioned_only_in_disputes_and_orders():
     assert {stack for stack, _ in (name.split("/") for name in found)} == {
         "Orders-Dev-Disputes",
         "Orders-Dev-Orders",
-    }
-
-
-def test_partner_changes_only_the_orders_stack():
-    """Only the rule for disputes is added to the stacks that exist without a partner."""
-    ours = without().templates
-
-    assert {name for name in ours if ours[name] != platform("dev").templates[name]} == {
-        "Orders-Dev-Orders"
     }
 
 

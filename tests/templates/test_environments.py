@@ -61,6 +61,7 @@ def test_laptop_has_the_stacks_of_dev_and_every_option():
     assert laptop.sender
     assert laptop.operators_client
     assert laptop.dashboard
+    assert laptop.rate_limit < DEV.rate_limit
 
 
 CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/c0ffee"

@@ -1,7 +1,6 @@
 """The longest path through a saga ends before its execution times out."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,18 +8,18 @@ import pytest
 from aws_cdk.aws_stepfunctions import StateMachineType
 
 from stacks.constructs.saga.model import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, Timeouts
-from stacks.environments import DEV
 from tests.templates.checks.sagas import task_timeout_exceeds_function_timeout
 from tests.templates.kinds import MACHINE
 from tests.templates.saga_definitions import SAGAS, calls, saga
-from tests.templates.synthesis import ROOT, Platform, synthesis_of
+from tests.templates.synthesis import OPTIONS, ROOT, Platform, platform, synthesis_of
 
 GUIDE = "docs/how-to/add-a-saga-step.md"
 
 
 def with_type(kind: StateMachineType) -> Platform:
-    """The development environment with its one setting, whatever that is today."""
-    return synthesis_of(replace(DEV, saga_type=kind)).platform
+    """The development environment or the other, whatever the setting is today."""
+    here, there = platform("dev"), synthesis_of(OPTIONS).platform
+    return here if here.environment.saga_type == kind else there
 
 
 standard = partial(with_type, StateMachineType.STANDARD)
