@@ -4,8 +4,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 MAX_SILENCE = 15
 """Seconds without any answer after which a lost connection is no longer retried."""
+MAX_FIRST_FAILURES = 3
+"""Seconds for which errors of the server (5xx) are retried before a first other answer."""
 
 
 class FirstContact:
@@ -13,7 +17,8 @@ class FirstContact:
 
     Without a network, or with a wrong endpoint, every retry fails like the first attempt, and ten
     of them take minutes. Once AWS has answered, a lost connection is retried as usual for some
-    seconds.
+    seconds. An error of the server is no answer, but something is there: it is retried at first,
+    too.
     https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html
     """
 
@@ -27,13 +32,23 @@ class FirstContact:
         session.events.register_first("needs-retry", self)
 
     def __call__(
-        self, response: Any = None, caught_exception: Exception | None = None, **_: Any
+        self,
+        response: tuple[Any, Any] | None = None,
+        caught_exception: Exception | None = None,
+        operation: Any = None,
+        **_: Any,
     ) -> None:
         """Handle botocore's event ``needs-retry``, which comes after each attempt."""
+        now, error = self._clock(), caught_exception
         if response is not None:
-            self._until = float("inf")
-        elif caught_exception is not None:
-            now = self._clock()
+            _, parsed = response
+            if parsed.get("ResponseMetadata", {}).get("HTTPStatusCode", 200) < 500:
+                self._until = float("inf")
+                return
+            error = ClientError(parsed, operation.name)
+            if self._until == float("-inf"):
+                self._until = now + MAX_FIRST_FAILURES
+        if error is not None:
             self._until = min(self._until, now + MAX_SILENCE)
             if now >= self._until:
-                raise caught_exception
+                raise error

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -72,9 +73,18 @@ class LoginPage(BaseHTTPRequestHandler):
         self.wfile.write(b"<html><p>Log in\x1b[2J</html>")
 
 
-@pytest.fixture
-def login_page() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), LoginPage) as server:
+class Broken(BaseHTTPRequestHandler):
+    """What fails at each request."""
+
+    def do_POST(self) -> None:
+        self.send_response(500)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -84,8 +94,16 @@ def login_page() -> Iterator[str]:
             thread.join()
 
 
-def test_endpoint_that_answers_with_a_page(login_page: str):
-    result = ops("dlq", "list", AWS_ENDPOINT_URL=login_page, **ACCOUNT)
+def test_endpoint_that_fails_at_each_request():
+    with served(Broken) as url:
+        result = ops("dlq", "list", AWS_ENDPOINT_URL=url, **ACCOUNT)
+
+    assert_one_line(result, "(500) when calling the DescribeStacks operation")
+
+
+def test_endpoint_that_answers_with_a_page():
+    with served(LoginPage) as url:
+        result = ops("dlq", "list", AWS_ENDPOINT_URL=url, **ACCOUNT)
 
     assert_one_line(result, "the endpoint does not answer as AWS does: ")
     assert result[2].strip().isprintable()
