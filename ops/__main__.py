@@ -28,7 +28,7 @@ import argparse
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from io import UnsupportedOperation
+from io import TextIOWrapper, UnsupportedOperation
 from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -80,8 +80,34 @@ COMMANDS: Mapping[str, Mapping[str, Command] | Command] = {
 """By noun and verb; what concerns an environment as a whole has no noun."""
 
 
+class StoreOnce(argparse.Action):
+    """Stores a value. One that is empty, as an unset variable is, or a second one, is refused."""
+
+    _is_given = False
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the value."""
+        if values == "":
+            raise argparse.ArgumentError(self, "is empty")
+        if self._is_given and self.option_strings:
+            raise argparse.ArgumentError(self, "may be given once")
+        self._is_given = True
+        setattr(namespace, self.dest, values)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        for name in (None, "store"):
+            self.register("action", name, StoreOnce)
 
     def error(self, message: str) -> NoReturn:
         """End the command, and say what is wrong with its arguments."""
@@ -97,22 +123,25 @@ def main() -> int:
         # If SIGHUP is ignored already, as under nohup, it stays ignored.
         if signal.getsignal(ending) is not signal.SIG_IGN:
             signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Not every locale has all characters of texts and helps.
+        sys.stdout.reconfigure(errors="backslashreplace")
     arguments = _arguments()
     terminal = Terminal()
     try:
         return _run(arguments, terminal)
     except (OperationError, ClientError, BotoCoreError) as error:
-        terminal.end()
+        _end(terminal)
         sys.stderr.write(f"{printable(' '.join(str(error).split()))}\n")
         return FAILED
     except ResponseParserError as error:
-        terminal.end()
+        _end(terminal)
         # It ends with what was answered, such as the page of a proxy.
         text = one_line(str(error))
         sys.stderr.write(f"the endpoint does not answer as AWS does: {text}\n")
         return FAILED
     except KeyboardInterrupt:
-        terminal.end()
+        _end(terminal)
         sys.stderr.write("interrupted: what was printed is what was done; it may be run again\n")
         return INTERRUPTED
     except BrokenPipeError:
@@ -124,11 +153,19 @@ def main() -> int:
         sys.stderr.write(f"{printable(str(error))}\n")
         return FAILED
     except Exception:  # noqa: BLE001 -- Python's own code for it is 1: something is left to do
-        terminal.end()
+        _end(terminal)
         sys.stderr.write(printable(traceback.format_exc(), keep="\n"))
         return FAILED
     finally:
+        _end(terminal)
+
+
+def _end(terminal: Terminal) -> None:
+    """End the progress. What cannot be written must not hide why the command ends."""
+    try:
         terminal.end()
+    except OSError:
+        _discard_output()
 
 
 def _discard_output() -> None:

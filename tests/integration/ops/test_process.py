@@ -1,9 +1,12 @@
 """The command as a process: no traceback, whatever is missing, closed or interrupted."""
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 INTERRUPTED_AT_AN_IMPORT = """
 import os, runpy, signal, sys
@@ -27,6 +30,7 @@ def run(*words: str, out: Path | None = None) -> tuple[int, str]:
             stderr=subprocess.PIPE,
             text=True,
             check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     return ended.returncode, ended.stderr
@@ -66,6 +70,47 @@ sys.exit(ops.main())
         2,
         "[Errno 28] No space left on device\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "said"),
+    [
+        ("OperationError('no')", 2, "no\n"),
+        ("KeyboardInterrupt", 130, "interrupted: what was printed is what was done; it may be run"),
+        ("SystemExit(143)", 143, ""),
+        ("KeyError('x')", 2, "Traceback"),
+    ],
+)
+def test_error_is_said_though_the_output_cannot_be_written(ending: str, code: int, said: str):
+    program = f"""
+import sys
+from ops import __main__ as ops
+from ops.deployed import OperationError
+from ops.output import print_text
+def deployed(_):
+    print_text("x")
+    raise {ending}
+ops.deployed = deployed
+sys.exit(ops.main())
+"""
+    ended, err = run("-c", program, "dlq", "list", out=Path("/dev/full"))
+
+    assert ended == code
+    assert err.startswith(said)
+    assert "OSError" not in err
+
+
+def test_output_that_takes_no_other_characters_than_ascii_gets_them_escaped():
+    with Path("/dev/null").open("w") as out:
+        ended = subprocess.run(
+            [sys.executable, "-m", "ops", "dlq", "show", "--help"],
+            stdout=out,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+            check=False,
+        )
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 def test_unforeseen_error_does_not_end_like_work_that_is_left():

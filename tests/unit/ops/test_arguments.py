@@ -66,6 +66,32 @@ def test_argument_that_is_not_valid_is_one_line(
 
 
 @pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("order list --state placed --state confirmed", "--state"),
+        ("order list --customer ann --older-than 5 --customer bob", "--customer"),
+        ("order list --older-than 5 --older-than 9", "--older-than"),
+        ("dlq redrive --all --match a --match b --yes", "--match"),
+        ("dlq list --env dev --env prod", "--env"),
+        ("dlq redrive --all --yes --match=", "--match"),
+        ("order list --customer=", "--customer"),
+        ("saga resume --reason=", "--reason"),
+        ("saga repair --yes ", "ORDER"),
+        ("dlq show ", "QUEUE"),
+    ],
+)
+def test_option_that_is_repeated_or_empty_is_refused(
+    run: Run, command: str, option: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as ended:
+        run(*command.split(" "))
+
+    said = capsys.readouterr().err
+    assert (ended.value.code, said.count("\n")) == (2, 1)
+    assert said.startswith(f"argument {option}: ")
+
+
+@pytest.mark.parametrize(
     "problem",
     [
         OSError(28, "No space left on device"),
