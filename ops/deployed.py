@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import boto3
@@ -33,6 +33,21 @@ PROMPT_CONFIG = CONFIG.merge(Config(read_timeout=20))
 
 class OperationError(Exception):
     """The command cannot do what was requested. The message says why, in one line."""
+
+
+class Outputs(dict[str, str]):
+    """The outputs of a stack. One that it does not have is an ``OperationError``."""
+
+    def __init__(self, stack: Mapping[str, Any]) -> None:
+        super().__init__(
+            {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+        )
+        self._stack = f"the stack {stack['StackName']}, {stack['StackStatus']},"
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise OperationError(
+            f"{self._stack} has no output {name}: finish its deployment, or use its version's code"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +115,7 @@ class Deployed:
 
     def outputs(self, stack: str) -> Mapping[str, str]:
         """Return the outputs of a service's stack."""
-        described = self._describe(stack)
-        return {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
+        return Outputs(self._describe(stack))
 
     def parameters(self, stack: str) -> Mapping[str, str]:
         """Return the parameters of a service's stack."""

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from ops.deployed import Deployed
+from ops.deployed import Deployed, OperationError
 from ops.dlq.templates import DeployedStack, Templates
 from tests.unit.ops.account_fakes import client_error, fake_client, template
 
@@ -40,6 +40,24 @@ def test_stack_that_was_never_created_is_not_deployed(state: str):
     found = Deployed(session=session, environment="dev").all_templates()
 
     assert [str(each) for each in found.resources()] == ["there/Boxes"]
+
+
+def test_output_that_a_stack_does_not_have_yet_is_named_with_the_stacks_state():
+    stack = {
+        "StackName": "Orders-Dev-Orders",
+        "StackStatus": "CREATE_IN_PROGRESS",
+        "Outputs": [{"OutputKey": "There", "OutputValue": "x"}],
+    }
+    cloudformation = fake_client({}, describe_stacks=lambda **_: {"Stacks": [stack]})
+    cloudformation.meta = SimpleNamespace(endpoint_url="https://127.0.0.1:1")
+    session = SimpleNamespace(client=lambda *_, **__: cloudformation)
+    outputs = Deployed(session=session, environment="dev").outputs("Orders")
+
+    assert outputs["There"] == "x"
+    with pytest.raises(OperationError) as refused:
+        outputs["OrdersTable"]
+    said = "the stack Orders-Dev-Orders, CREATE_IN_PROGRESS, has no output OrdersTable"
+    assert str(refused.value).startswith(said)
 
 
 def test_output_that_half_an_update_has_removed_refers_to_nothing():
