@@ -24,18 +24,20 @@ class RebuiltView(NamedTuple):
 def rebuild_views(cloud: Cloud) -> Iterator[RebuiltView]:
     """Rebuild each view next to the live one and compare them. Switch to none of them.
 
-    Those that are rebuilt from the archive take turns, as one replay runs at a time. Meanwhile
-    another process rebuilds the others.
+    Those of orders' events share a replay. Meanwhile another process rebuilds the others.
     """
+    of_orders = [view for view in VIEWS if VIEWS[view].source is OrderEventSource]
+    others = [view for view in VIEWS if view not in of_orders]
     with ExitStack() as started:
-        others = {}
-        for view in VIEWS:
-            if VIEWS[view].source is not OrderEventSource:
-                process = start_ops(cloud, "view", "rebuild", view, stderr=subprocess.PIPE)
-                others[view] = started.enter_context(process)
-                started.callback(process.terminate)
-        for view in VIEWS:
-            begun = others.get(view)
-            command = completed(begun) if begun else run_ops(cloud, "view", "rebuild", view)
-            summary = next(line for line in command.stdout.splitlines() if "equal: " in line)
-            yield RebuiltView(view, command.returncode == 0, summary)
+        process = start_ops(cloud, "view", "rebuild", *others, stderr=subprocess.PIPE)
+        begun = started.enter_context(process)
+        started.callback(process.terminate)
+        yield from _results(run_ops(cloud, "view", "rebuild", *of_orders), of_orders)
+        yield from _results(completed(begun), others)
+
+
+def _results(command: subprocess.CompletedProcess[str], views: list[str]) -> Iterator[RebuiltView]:
+    lines = [line.partition(" ") for line in command.stdout.splitlines()]
+    for view in views:
+        summary = next(said for name, _, said in lines if name == view and "equal: " in said)
+        yield RebuiltView(view, summary.startswith("equal: "), summary)

@@ -210,6 +210,9 @@ DEV = Environment(
     customer_limits=CustomerLimits(
         orders=500, units=1_000_000, value=10_000_000_00, orders_a_day=50_000
     ),
+    # A new account has a concurrency of 10, and bears some fourteen orders a second.
+    resumed_per_minute=600,
+    max_open_orders=36_000,
     # A laptop's views lag by a second or two, and a developer should not wait for offers.
     offer_lead_time=Duration.seconds(5),
     duplicate_action="hold",

@@ -1,12 +1,13 @@
-"""Rebuild a view from the archive, compare it with the live one, and switch to it.
+"""Rebuild views from the archive, compare them with the live ones, and switch to them.
 
 Without --yes, it does all but the switch. It does not switch to a view that differs, unless
---despite-differences is given.
+--despite-differences is given. Views that are made of orders' events share one replay.
 
-Ends with 0 when the views are equal or may differ, and with 1 when they differ.
+Ends with 0 when the views are equal or may differ, and with 1 when one differs.
 """
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from ops.commands import DONE, NEEDS_ATTENTION
@@ -15,12 +16,13 @@ from ops.deployed import Deployed
 from ops.output import print_json
 from ops.terminal import Terminal
 from ops.views.rebuild import COMPARE_TIMEOUT, OVERLAP, Rebuild
-from ops.views.registry import VIEWS
+from ops.views.registry import VIEWS, View
+from ops.views.sources import OrderEventSource
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("view", choices=VIEWS, metavar="VIEW", help=", ".join(VIEWS))
+    parser.add_argument("view", choices=VIEWS, metavar="VIEW", nargs="+", help=", ".join(VIEWS))
     parser.add_argument(
         "--despite-differences",
         action="store_true",
@@ -45,20 +47,34 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
-    """Rebuild the view, and switch to it if both are equal, or may differ."""
-    rebuild = Rebuild(
-        deployed=deployed,
-        view=VIEWS[arguments.view],
-        progress=(lambda _: None) if arguments.json else terminal.say,
-        overlap=timedelta(minutes=arguments.overlap),
-        compare_timeout=timedelta(seconds=arguments.compare_timeout),
-    )
+    """Rebuild the views, and switch to those that are equal, or may differ."""
     despite = arguments.despite_differences
-    equal = rebuild.run(switch=arguments.yes, ignore_differences=despite)
-    good = equal or despite
+    equal: dict[str, bool] = {}
+    for views in _with_one_source(arguments.view):
+        rebuild = Rebuild(
+            deployed=deployed,
+            views=views,
+            progress=(lambda _: None) if arguments.json else terminal.say,
+            named=len(set(arguments.view)) > 1,
+            overlap=timedelta(minutes=arguments.overlap),
+            compare_timeout=timedelta(seconds=arguments.compare_timeout),
+        )
+        equal |= rebuild.run(switch=arguments.yes, ignore_differences=despite)
     if arguments.json:
-        switched = arguments.yes and good
-        print_json({"view": arguments.view, "equal": equal, "switched": switched})
-    elif good and not arguments.yes:
-        terminal.say("compared only: to switch to it, add --yes")
-    return DONE if good else NEEDS_ATTENTION
+        print_json(
+            [
+                {"view": view, "equal": same, "switched": arguments.yes and (same or despite)}
+                for view, same in equal.items()
+            ]
+        )
+    elif not arguments.yes and (despite or any(equal.values())):
+        terminal.say("compared only: to switch, add --yes")
+    return DONE if despite or all(equal.values()) else NEEDS_ATTENTION
+
+
+def _with_one_source(names: Sequence[str]) -> list[Mapping[str, View]]:
+    """Return the views in groups; one rebuild can make those of a group."""
+    views = {name: VIEWS[name] for name in names}
+    of_orders = {name: view for name, view in views.items() if view.source is OrderEventSource}
+    others = [{name: view} for name, view in views.items() if name not in of_orders]
+    return [of_orders, *others] if of_orders else [*others]

@@ -98,9 +98,12 @@ class Rebuilds:
 
         try:
             rebuild = Rebuild(
-                deployed=self.connect(self.environment), view=VIEWS[run.view], progress=progress
+                deployed=self.connect(self.environment),
+                views={run.view: VIEWS[run.view]},
+                progress=progress,
             )
-            run.is_equal = rebuild.run(switch=run.switches, ignore_differences=despite)
+            equal = rebuild.run(switch=run.switches, ignore_differences=despite)
+            run.is_equal = equal[run.view]
         except (OperationError, ClientError, BotoCoreError, _StoppedError) as error:
             run.error = str(error)
         except BaseException as error:

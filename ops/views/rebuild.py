@@ -1,13 +1,13 @@
-"""Rebuild a view in its idle table, compare it with the live one, and switch to it.
+"""Rebuild views in their idle tables, compare them with the live ones, and switch to them.
 
-A rebuild reads events and writes the view's idle table. It invokes no function, and replayed events
+A rebuild reads events and writes the idle tables. It invokes no function, and replayed events
 reach only the queue of the rule for replays. Its memory does not grow with the archive: it holds
 ten messages for each batch in progress, one shard's records, and a page of items.
 """
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -79,50 +79,69 @@ def _is_conflict(error: BaseException) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Target:
+    """One of the views, its tables, and what writes the idle one."""
+
+    view: View
+    live: DynamoTable
+    idle: DynamoTable
+    write: ProjectionWriter
+    say: Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuild:
-    """One rebuild of one view."""
+    """One rebuild of one or more views. All of them are made of the same past events, read once."""
 
     deployed: Deployed
-    view: View
+    views: Mapping[str, View]
+    """By the names that progress and results give them. They have the same source."""
     progress: Progress
+    named: bool = False
+    """Whether each line of progress begins with the views that it is about."""
     overlap: timedelta = OVERLAP
     compare_timeout: timedelta = COMPARE_TIMEOUT
 
-    def run(self, *, switch: bool = True, ignore_differences: bool = False) -> bool:
-        """Rebuild, compare and switch; return whether the views are equal.
+    def run(self, *, switch: bool = True, ignore_differences: bool = False) -> Mapping[str, bool]:
+        """Rebuild, compare and switch; return whether each view equals the live one.
 
-        If the views differ, it switches only with ``ignore_differences``. After a projection's bug
-        was fixed, they have to differ.
+        It does not switch to a view that differs, unless with ``ignore_differences``. After a
+        projection's bug was fixed, they have to differ.
         """
         began = datetime.now(UTC)
         outputs = self.deployed.outputs("Storefront")
-        name = self.view.name
-        live, idle = (self._table(outputs[name + each]) for each in ("Table", "StandbyTable"))
-        write = ProjectionWriter(
-            self.view,
-            self.view.projector(outputs[f"{name}StandbyTable"], self.deployed.client("dynamodb")),
-        )
-        source = self.view.source(
+        targets = {name: self._target(name, outputs) for name in self.views}
+        first, say = next(iter(targets.values())), self._say(", ".join(targets))
+
+        def write(bodies: Sequence[Any]) -> None:
+            for target in targets.values():
+                target.write(bodies)
+
+        def events() -> int:
+            return sum(target.write.events for target in targets.values())
+
+        source = first.view.source(
             RebuildContext(
                 deployed=self.deployed,
-                name=f"rebuild-{name}-{began:%Y%m%dT%H%M%S%f}",
+                name=f"rebuild-{first.view.name}-{began:%Y%m%dT%H%M%S%f}",
                 began=began,
                 overlap=self.overlap,
-                idle=idle,
+                idle=first.idle,
                 write=write,
             )
         )
         try:
             source.start()
-            self.progress(f"emptied: {idle.delete_all():,} items of an earlier view")
+            for target in targets.values():
+                target.say(f"emptied: {target.idle.delete_all():,} items of an earlier view")
             for said in source.backfill():
-                self.progress(f"{said}, {write.events:,} events")
+                say(f"{said}, {events():,} events")
         finally:
             source.stop()
 
         def follow() -> int:
             behind = source.follow()
-            self.progress(f"following: {write.events:,} events, {behind / 1000:,.0f} s behind")
+            say(f"following: {events():,} events, {behind / 1000:,.0f} s behind")
             return behind
 
         def keep_up() -> None:
@@ -136,48 +155,63 @@ class Rebuild:
                 pass
 
         catch_up()
-        equal = self._verify(live, idle, keep_up, catch_up)
-        if write.unreadable:
-            self.progress(f"skipped: {write.unreadable:,} records that cannot be parsed")
-        if switch and (equal or ignore_differences):
-            self._switch(catch_up)
+        equal = {name: self._verify(target, keep_up, catch_up) for name, target in targets.items()}
+        for name, target in targets.items():
+            if target.write.unreadable:
+                target.say(f"skipped: {target.write.unreadable:,} records that cannot be parsed")
+            if switch and (equal[name] or ignore_differences):
+                self._switch(target, catch_up)
         return equal
+
+    def _target(self, name: str, outputs: Mapping[str, str]) -> _Target:
+        view = self.views[name]
+        idle = outputs[f"{view.name}StandbyTable"]
+        return _Target(
+            view=view,
+            live=self._table(outputs[f"{view.name}Table"]),
+            idle=self._table(idle),
+            write=ProjectionWriter(view, view.projector(idle, self.deployed.client("dynamodb"))),
+            say=self._say(name),
+        )
+
+    def _say(self, about: str) -> Progress:
+        return (lambda line: self.progress(f"{about} {line}")) if self.named else self.progress
 
     def _verify(
         self,
-        live: DynamoTable,
-        idle: DynamoTable,
+        target: _Target,
         keep_up: Callable[[], object],
         catch_up: Callable[[], object],
     ) -> bool:
         """Return whether each item of either table was the same in both at some time."""
+        live, idle, say = target.live, target.idle, target.say
         for found in compare(live, idle, meanwhile=keep_up):
             differing: Sequence[Key] = found.differing
             until = time.monotonic() + self.compare_timeout.total_seconds()
             while differing and time.monotonic() < until:
                 catch_up()
                 differing = still_differing(live, idle, differing)
-                self.progress(f"comparing: {len(differing):,} of {found.items:,} items differ")
+                say(f"comparing: {len(differing):,} of {found.items:,} items differ")
             if differing:
                 for key in differing[:MAX_KEYS_SHOWN]:
-                    self.progress(f"differs: {' '.join(map(str, key))}")
-                self.progress(f"not equal: {len(differing):,} of {found.items:,} items differ")
+                    say(f"differs: {' '.join(map(str, key))}")
+                say(f"not equal: {len(differing):,} of {found.items:,} items differ")
                 return False
-        self.progress(f"equal: {found.items:,} items")
+        say(f"equal: {found.items:,} items")
         return True
 
-    def _switch(self, catch_up: Callable[[], object]) -> None:
+    def _switch(self, target: _Target, catch_up: Callable[[], object]) -> None:
         """Make the rebuilt table the live one. The other table stays as it is.
 
         During the switch, this process writes the events. Then it catches up once more, because
         functions that started before the switch may have written to the old table.
         """
-        slot = f"{self.view.name}Slot"
+        slot = f"{target.view.name}Slot"
         now = self.deployed.parameters("Storefront")[slot]
-        self.progress("switching")
+        target.say("switching")
         self.deployed.change("Storefront", slot, {"0": "1", "1": "0"}[now], meanwhile=catch_up)
         catch_up()
-        self.progress(f"switched: {self.view.name} is read from slot {1 - int(now)}")
+        target.say(f"switched: {target.view.name} is read from slot {1 - int(now)}")
 
     def _table(self, name: str) -> DynamoTable:
         return DynamoTable(self.deployed.table(name), self.deployed.session.resource("dynamodb"))

@@ -1,6 +1,6 @@
 """Two tables that are being written are compared item by item."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -175,11 +175,13 @@ class TestProving:
 
             rebuild = Rebuild(
                 deployed=cast(Any, None),
-                view=VIEWS["timelines"],
+                views={},
                 progress=said.append,
                 compare_timeout=timedelta(seconds=9),
             )
-            return rebuild._verify(*tables(live, idle), catch_up, catch_up), said[-1]
+            of, to = tables(live, idle)
+            target: Any = SimpleNamespace(live=of, idle=to, say=said.append)
+            return rebuild._verify(target, catch_up, catch_up), said[-1]
 
         return prove
 
@@ -207,9 +209,10 @@ class Source(RebuildSource):
     """A source that never has anything new, and is due only at first."""
 
     def __init__(self) -> None:
-        self.follows = 0
+        self.follows = self.backfills = 0
 
     def backfill(self) -> Iterator[str]:
+        self.backfills += 1
         yield from ()
 
     @property
@@ -221,19 +224,51 @@ class Source(RebuildSource):
         return 0
 
 
+Run = Callable[..., Mapping[str, bool]]
+
+
+@pytest.fixture
+def rebuilt(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Rebuilds views of this source: their tables, live and idle, are given by their names."""
+
+    def run(source: RebuildSource, **views: tuple[Items, Items]) -> Mapping[str, bool]:
+        found = {}
+        for name, items in views.items():
+            found[f"{name}Table"], found[f"{name}StandbyTable"] = tables(*items)
+        monkeypatch.setattr(DynamoTable, "delete_all", lambda _: 0)
+        monkeypatch.setattr(Rebuild, "_table", lambda _, name: found[name])
+        deployed = SimpleNamespace(
+            outputs=lambda _: {name: name for name in found}, client=lambda _: None
+        )
+        view = replace(VIEWS["timelines"], source=lambda _: source)
+        rebuild = Rebuild(
+            deployed=cast(Any, deployed),
+            views={name: replace(view, name=name) for name in views},
+            progress=lambda _: None,
+            compare_timeout=timedelta(0),
+        )
+        return rebuild.run(switch=False)
+
+    return run
+
+
 @pytest.mark.usefixtures("pauses")
-def test_comparison_of_many_pages_does_not_wait_for_the_stream(monkeypatch: pytest.MonkeyPatch):
+def test_comparison_of_many_pages_does_not_wait_for_the_stream(rebuilt: Run):
     source = Source()
-    live, idle = tables(Items(10 * PAGE), Items(10 * PAGE))
-    found = {"TimelinesTable": live, "TimelinesStandbyTable": idle}
-    monkeypatch.setattr(DynamoTable, "delete_all", lambda _: 0)
-    monkeypatch.setattr(Rebuild, "_table", lambda _, name: found[name])
-    deployed = SimpleNamespace(
-        outputs=lambda _: {name: name for name in found}, client=lambda _: None
-    )
-    view = replace(VIEWS["timelines"], source=lambda _: source)
 
-    rebuild = Rebuild(deployed=cast(Any, deployed), view=view, progress=lambda _: None)
-
-    assert rebuild.run(switch=False)
+    assert rebuilt(source, Timelines=(Items(10 * PAGE), Items(10 * PAGE))) == {"Timelines": True}
     assert source.follows == 1
+
+
+@pytest.mark.usefixtures("pauses")
+def test_each_of_several_views_is_compared_with_its_own_tables(
+    rebuilt: Run,
+):
+    source = Source()
+
+    equal = rebuilt(
+        source, Timelines=(Items(3), Items(3)), Sales=(Items(3), Items(2)), Orders=(Items(1),) * 2
+    )
+
+    assert equal == {"Timelines": True, "Sales": False, "Orders": True}
+    assert source.backfills == 1

@@ -27,11 +27,10 @@ def test_rebuild_catches_up_once_more_after_the_switch():
         done.append(what)
 
     deployed = SimpleNamespace(parameters=lambda _: {"TimelinesSlot": "0"}, change=change)
-    rebuild = Rebuild(
-        deployed=cast(Any, deployed), view=VIEWS["timelines"], progress=lambda _: None
-    )
+    rebuild = Rebuild(deployed=cast(Any, deployed), views={}, progress=lambda _: None)
+    target = SimpleNamespace(view=VIEWS["timelines"], say=lambda _: None)
 
-    rebuild._switch(lambda: done.append("caught up"))
+    rebuild._switch(cast(Any, target), lambda: done.append("caught up"))
 
     assert done == ["caught up", ("Storefront", "TimelinesSlot", "1"), "caught up"]
 

@@ -71,16 +71,16 @@ class TestCommand:
     ):
         asked: list[dict[str, bool]] = []
 
-        def rebuild(_: Rebuild, **how: bool) -> bool:
+        def rebuild(_: Rebuild, **how: bool) -> dict[str, bool]:
             asked.append(how)
-            return equal
+            return {"sales": equal}
 
         monkeypatch.setattr(Rebuild, "run", rebuild)
         monkeypatch.setattr(command, "deployed", lambda _: None)
         monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", "sales", "--json", *options])
 
         assert command.main() == code
-        assert json.loads(capsys.readouterr().out) == {"view": "sales", **printed}
+        assert json.loads(capsys.readouterr().out) == [{"view": "sales", **printed}]
         despite = "--despite-differences" in options
         assert asked == [{"switch": switch, "ignore_differences": despite}]
 
@@ -92,12 +92,31 @@ class TestCommand:
         options: tuple[str, ...],
         hint: bool,
     ):
-        monkeypatch.setattr(Rebuild, "run", lambda *_, **__: True)
+        monkeypatch.setattr(Rebuild, "run", lambda *_, **__: {"sales": True})
         monkeypatch.setattr(command, "deployed", lambda _: None)
         monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", "sales", *options])
 
         assert command.main() == 0
-        assert ("to switch to it, add --yes" in capsys.readouterr().out) == hint
+        assert ("to switch, add --yes" in capsys.readouterr().out) == hint
+
+    def test_views_of_orders_events_share_a_rebuild(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ):
+        begun: list[list[str]] = []
+
+        def rebuild(self: Rebuild, **_: bool) -> dict[str, bool]:
+            begun.append([*self.views])
+            self._say("sales")("equal: 3 items")
+            return {name: name != "sales" for name in self.views}
+
+        monkeypatch.setattr(Rebuild, "run", rebuild)
+        monkeypatch.setattr(command, "deployed", lambda _: None)
+        views = ["products", "timelines", "sales", "availability", "sales"]
+        monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", *views])
+
+        assert command.main() == 1
+        assert begun == [["timelines", "sales"], ["products"], ["availability"]]
+        assert "sales equal: 3 items\n" in capsys.readouterr().out
 
     def test_unknown_view_is_refused_with_the_known_ones(self, run: Callable[..., tuple[int, str]]):
         code, said = run("prices")

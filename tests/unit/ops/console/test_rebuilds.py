@@ -31,11 +31,12 @@ class Work:
     waits_for: str = ""
     """The line after which it waits until it ``goes_on``."""
 
-    def __call__(self, *, deployed: Any, view: Any, progress: Any) -> "Work":
-        self.progress, self.view = progress, view
+    def __call__(self, *, deployed: Any, views: Any, progress: Any) -> "Work":
+        self.progress = progress
+        ((self.name, self.view),) = views.items()
         return self
 
-    def run(self, *, switch: bool, ignore_differences: bool) -> bool:
+    def run(self, *, switch: bool, ignore_differences: bool) -> dict[str, bool]:
         self.ran.append({"view": self.view.name, "switch": switch, "despite": ignore_differences})
         lines = ["read: 1 rows", "read: 2 rows", "differs: a <b>", "differs: c"]
         for line in [*lines, *(["switching", "switched: now"] if switch else [])]:
@@ -45,7 +46,7 @@ class Work:
                 assert self.goes_on.wait(SECONDS)
         if self.error:
             raise self.error
-        return self.equal
+        return {self.name: self.equal}
 
 
 @pytest.fixture
