@@ -46,6 +46,11 @@ class Environment:
     """How many requests per second the HTTP API accepts."""
     burst_limit: int
     """How many concurrent requests the HTTP API accepts."""
+    placing_concurrency: int | None = None
+    """The reserved concurrency of the function that accepts orders; None means none.
+
+    In a burst it leaves the rest of the account's to the orders that were accepted.
+    """
     lead_time: Duration
     """How long the simulated supplier takes to deliver."""
     card_limit: int = 1_000_00
@@ -252,9 +257,10 @@ PROD = Environment(
 )
 LAPTOP = replace(
     DEV,
-    # Somewhat more than the orders that two cores end in a second.
-    rate_limit=25,
-    burst_limit=50,
+    # A few cores: they should refuse requests at the door, and end the orders that they accepted.
+    rate_limit=100,
+    burst_limit=200,
+    placing_concurrency=4,
     partner_event_source="aws.partner/example.com/card-company/disputes",
     # The local cloud sends no mail, and has no DNS.
     sender=Sender(address="orders@shop.example", identity="orders@shop.example", owned=True),

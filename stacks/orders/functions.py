@@ -51,6 +51,7 @@ class OrderFunctions:
             id="PlaceOrder",
             handler="orders.place_order",
             settings={**table_settings, **offers_settings, **grace, **backlog, **limits},
+            reserved_concurrency=env.placing_concurrency,
         )
         self.update_offers = event_function(
             id="UpdateOffers", handler="orders.update_offers", settings=offers_settings

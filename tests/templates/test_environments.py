@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aws_cdk import Duration
@@ -46,6 +46,9 @@ def test_unknown_environment_lists_the_known_ones():
     assert f"{unknown.value}\n" == UNKNOWN
 
 
+LAPTOPS_LIMITS = ("rate_limit", "burst_limit", "placing_concurrency")
+
+
 def test_laptop_has_the_stacks_of_dev_and_every_option():
     laptop = environment("laptop")
 
@@ -56,7 +59,7 @@ def test_laptop_has_the_stacks_of_dev_and_every_option():
     }
     owners: dict[str, Any] = {"sender": None, "alarm_addresses": (), "api_domain": None}
     limits: dict[str, Any] = {"rate_limit": DEV.rate_limit, "burst_limit": DEV.burst_limit}
-    assert replace(laptop, **optional, **owners, **limits) == replace(DEV, **owners)
+    assert replace(laptop, **optional, **owners, **cast(Any, limits)) == replace(DEV, **owners)
     assert laptop.partner_event_source
     assert laptop.sender
     assert laptop.operators_client
