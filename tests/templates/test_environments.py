@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from aws_cdk import Duration
@@ -58,8 +58,8 @@ def test_laptop_has_the_stacks_of_dev_and_every_option():
         "partner_event_source": None,
     }
     owners: dict[str, Any] = {"sender": None, "alarm_addresses": (), "api_domain": None}
-    limits: dict[str, Any] = {"rate_limit": DEV.rate_limit, "burst_limit": DEV.burst_limit}
-    assert replace(laptop, **optional, **owners, **cast(Any, limits)) == replace(DEV, **owners)
+    limits: dict[str, Any] = {name: getattr(DEV, name) for name in LAPTOPS_LIMITS}
+    assert replace(laptop, **optional, **owners, **limits) == replace(DEV, **owners)
     assert laptop.partner_event_source
     assert laptop.sender
     assert laptop.operators_client
