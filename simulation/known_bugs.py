@@ -80,8 +80,8 @@ MUTANTS = (
     Mutant(
         "orders whose execution died are left alone",
         "lambdas.orders.stalled_orders",
-        "return order.state in OPEN_STATES and (order.claim_until or 0) < now",
-        "return False",
+        "not (order.claim_until and order.claim_until >= now)",
+        "False",
     ),
     Mutant(
         "the ledger's outbox is not swept",

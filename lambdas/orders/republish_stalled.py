@@ -79,20 +79,16 @@ def republish_stalled(dry_run: bool, *, shared: SharedRun) -> dict[str, Any]:
     limit = next_limit(went_on=went_on, least=AT_FIRST * len(shards) // len(SHARDS))
     report = {"checked": 0, "published": 0, "rejected": 0, "attention": 0, **counts}
     for page in orders.due_for_check(due=format_time(now), limit=limit, shards=shards):
-        late = [order for order in page if _is_late(order, now)]
-        urgent = [
-            order
-            for order in late
-            if needs_attention(order, now=now, dispatch_within=DISPATCH_WITHIN)
-        ]
+        urgent = [order for order in page if _is_urgent(order, now)]
         if not dry_run:
             for order in urgent:
                 orders.replace(order, request_attention(order, now=format_time(now)))
-        left = [order for order in late if order not in urgent]
-        events = [event for order in left if (event := event_for_change(None, order))]
+        others = [order for order in page if order not in urgent]
+        late = [order for order in others if _is_late(order, now)]
+        events = [event for order in late if (event := event_for_change(None, order))]
         rejected = set() if dry_run else {e.data.order_id for e in bus.publish(events)}
-        for order in page:
-            skipped = order in urgent or order.order_id in rejected or not order.open_shard
+        for order in others:
+            skipped = order.order_id in rejected or not order.open_shard
             if not dry_run and not skipped:
                 after = reschedule_check(order, now=now, dispatch_within=DISPATCH_WITHIN)
                 orders.replace(order, after)
@@ -101,8 +97,9 @@ def republish_stalled(dry_run: bool, *, shared: SharedRun) -> dict[str, Any]:
         report["published"] += len(events) - len(rejected)
         report["rejected"] += len(rejected)
         next_page = next_page_after(report["checked"], limit=limit, run_for=RUN_FOR)
-        if not dry_run and (pause := now + next_page - datetime.now(UTC)) > timedelta():
-            sleep(pause.total_seconds())
+        if not dry_run:
+            pause = now + next_page - datetime.now(UTC)
+            sleep(max(pause.total_seconds(), 0))
         if datetime.now(UTC) - now >= RUN_FOR:
             break
     return report
@@ -123,3 +120,7 @@ def count_orders(now: datetime, *, dry_run: bool) -> dict[str, int]:
 
 def _is_late(order: Order, now: datetime) -> bool:
     return is_stalled(order, now=int(now.timestamp())) or is_undispatched(order)
+
+
+def _is_urgent(order: Order, now: datetime) -> bool:
+    return _is_late(order, now) and needs_attention(order, now=now, dispatch_within=DISPATCH_WITHIN)

@@ -27,7 +27,7 @@ def is_stalled(order: Order, *, now: int) -> bool:
 
     ``now`` is in seconds since 1970, as ``claim_until`` is.
     """
-    return order.state in OPEN_STATES and (order.claim_until or 0) < now
+    return order.state in OPEN_STATES and not (order.claim_until and order.claim_until >= now)
 
 
 def is_undispatched(order: Order) -> bool:
@@ -47,9 +47,12 @@ def needs_attention(order: Order, *, now: datetime, dispatch_within: timedelta) 
     since = max(map(datetime.fromisoformat, (order.changed_at, *(h.at for h in order.holds))))
     if order.state == OrderState.CONFIRMED:
         return now - since >= 2 * dispatch_within
-    failing = order.deferred_error is not None and order.deferred_error not in TRANSIENT_ERRORS
     opened = datetime.fromisoformat(order.changed_at)
-    return now - opened >= ATTENTION_AFTER or (failing and (order.deferrals or 0) >= MAX_FAILURES)
+    return now - opened >= ATTENTION_AFTER or (
+        order.deferrals is not None
+        and order.deferrals >= MAX_FAILURES
+        and order.deferred_error not in TRANSIENT_ERRORS
+    )
 
 
 def request_attention(order: Order, *, now: str) -> Order:
@@ -90,5 +93,5 @@ def reschedule_check(order: Order, *, now: datetime, dispatch_within: timedelta)
         then = datetime.fromtimestamp(order.claim_until + 1, UTC)
     claims = order.claimed_by
     if claims and len(claims) > MAX_CLAIMS:
-        claims -= {order.claim_owner or max(claims)}
+        claims = claims - {order.claim_owner or max(claims)}
     return replace(order, check_after=format_time(then), claimed_by=claims)

@@ -8,8 +8,8 @@ import pytest
 
 from lambdas.contracts.order_states import OrderState
 from lambdas.orders.dedup_key import periods
-from lambdas.orders.domain import Order
-from lambdas.orders.duplicate_rules import UndecidedError, find_original
+from lambdas.orders.domain import MAX_HOLDS, Hold, HoldState, Order
+from lambdas.orders.duplicate_rules import UndecidedError, find_original, resolve_duplicate
 from tests.support.order_requests import placed
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -112,6 +112,35 @@ class TestRepeated:
 
         assert find_original(second, both, within=WITHIN) == first
         assert find_original(first, both, within=WITHIN) is None
+
+
+LIFTED = Hold(cause="c", reason="R", explanation="x", state=HoldState.LIFTED, at=NOW.isoformat())
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "holds", "why"),
+    [
+        ("hold", OrderState.CONFIRMED, MAX_HOLDS - 1, "held"),
+        ("hold", OrderState.CONFIRMED, MAX_HOLDS, "marked"),
+        ("cancel", OrderState.CONFIRMED, 0, "cancelled"),
+        ("cancel", OrderState.DISPATCHED, 0, "marked"),
+    ],
+)
+def test_duplicate_is_held_or_cancelled_or_only_marked(
+    policy: str, state: OrderState, holds: int, why: str
+):
+    original, repeated = placed(key="1"), placed(key="2")
+    order = replace(repeated, state=state, sequence=2, holds=(LIFTED,) * holds, dedup_bucket="b")
+
+    after = resolve_duplicate(order, repeats=original, policy=policy, now=NOW.isoformat())
+
+    assert (after.duplicate_of, after.dedup_bucket) == (original.order_id, None)
+    at = "2026-12-01T08:26:00.000Z"
+    explanation = f"the same as order {original.order_id}, which was placed at {at}"
+    assert [hold.explanation for hold in after.held] == [explanation] * (why == "held")
+    assert after.explanation == (explanation if why == "cancelled" else None)
+    assert (after.state == OrderState.WITHDRAWN) == (why == "cancelled")
+    assert len(after.holds) == holds + (why == "held")
 
 
 def test_periods_are_aligned_to_the_clock():

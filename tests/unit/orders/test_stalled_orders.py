@@ -10,6 +10,7 @@ from lambdas.contracts.order_states import OrderState
 from lambdas.orders.domain import Hold, HoldState, NotDeferredError, Order, order_id, shard
 from lambdas.orders.scans import SHARDS
 from lambdas.orders.stalled_orders import (
+    MAX_CLAIMS,
     is_stalled,
     is_undispatched,
     needs_attention,
@@ -49,6 +50,7 @@ LIVE = int(datetime.fromisoformat(NOW).timestamp()) + 60
     [
         (None, "2026-12-01T09:05:00.000Z"),
         (1_000, "2026-12-01T09:05:00.000Z"),
+        (LIVE - 60, "2026-12-01T09:00:01.000Z"),
         (LIVE, "2026-12-01T09:01:01.000Z"),
         (LIVE + 900, "2026-12-01T09:16:01.000Z"),
     ],
@@ -63,6 +65,21 @@ def test_check_is_rescheduled_to_the_end_of_the_claim(claim_until: int | None, c
     assert changed(before, after) == {"check_after": check_after}
     at = int(datetime.fromisoformat(check_after).timestamp())
     assert is_stalled(after, now=at)
+
+
+@pytest.mark.parametrize("owner", ["execution-1", None])
+def test_claims_are_bounded_and_one_is_dropped(owner: str | None):
+    claims = frozenset(f"execution-{number}" for number in range(MAX_CLAIMS))
+    full = replace(placed(), claim_owner=owner, claimed_by=claims)
+    over = replace(full, claimed_by={*claims, "one more"})
+
+    def claims_dropped(before: Order) -> set[str]:
+        now = datetime.fromisoformat(NOW)
+        after = reschedule_check(before, now=now, dispatch_within=DISPATCH_WITHIN)
+        return {*(before.claimed_by or ())} - {*(after.claimed_by or ())}
+
+    assert claims_dropped(full) == set()
+    assert claims_dropped(over) == {owner or "one more"}
 
 
 def late(state: OrderState = OrderState.PLACED, **changes: Any) -> Order:
@@ -108,6 +125,11 @@ def test_hold_starts_the_time_to_dispatch_anew():
     assert not needs_attention(before, now=now, dispatch_within=DISPATCH_WITHIN)
     assert is_undispatched(before)
     assert not is_undispatched(replace(before, holds=(replace(lifted, state=HoldState.HELD),)))
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_only_a_confirmed_order_is_undispatched(state: OrderState):
+    assert is_undispatched(late(state)) == (state == OrderState.CONFIRMED)
 
 
 def test_check_of_a_confirmed_order_is_rescheduled_by_the_time_to_dispatch():
