@@ -138,14 +138,13 @@ class RootSession:
 
 
 @contextmanager
-def running(*, port: int | None = None, account_concurrency: int = 200) -> Iterator[Cloud]:
+def running(*, port: int | None = None, account_concurrency: int = 1_000) -> Iterator[Cloud]:
     """Run a local cloud on the loopback interface for as long as the context lasts.
 
     No process and no file is left when the context ends. If this process is killed, the server's
     standard input closes, and the server ends itself.
 
-    More concurrent functions than ``account_concurrency`` are throttled: beyond it they would wait
-    for a core until they time out. A new account has 10, others 1,000 or more.
+    More concurrent functions than ``account_concurrency`` are throttled: a new account has 10.
     """
     directory = Path(tempfile.mkdtemp(prefix="orders-", dir=_short_temporary_directory()))
     # Where the developer is root, PostgreSQL runs as another user and has to pass through.
