@@ -98,7 +98,7 @@ def main() -> int:
 
 def _measure(saga: str, scenarios: Any, settings: Settings) -> None:
     """Play scenarios with one kind of workflow, and keep the figures of each."""
-    for concurrency in (None, 10):
+    for concurrency in (1_000, 10):
         wanted = [each for each in scenarios if (each == "account") == (concurrency == 10)]
         if not wanted:
             continue
@@ -119,15 +119,11 @@ def _keep(name: str, figures: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def deployed(saga: StateMachineType, concurrency: int | None) -> Iterator[Platform]:
-    """Deploy the order path with that kind of workflow, and let its functions start.
-
-    ``concurrency`` is the account's; None means the local cloud's own.
-    """
+def deployed(saga: StateMachineType, concurrency: int) -> Iterator[Platform]:
+    """Deploy the order path with that kind of workflow, and let its functions start."""
     # The emulator shortens the delays between AWS's attempts, unless this says otherwise.
     os.environ["EMULATOR_DELAY_SCALE"] = "1"
-    options = {} if concurrency is None else {"account_concurrency": concurrency}
-    with running(**options) as cloud:
+    with running(account_concurrency=concurrency) as cloud:
         outputs = deploy_order_path(cloud, replace(LAPTOP, saga_type=saga))
         templates = Deployed(session=RootSession(cloud), environment="dev").templates()
         customers = prepare(cloud, outputs)

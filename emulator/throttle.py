@@ -3,8 +3,7 @@
 AWS: each request takes a token; a bucket of the burst limit's size is filled at the rate limit. A
 request that finds none is answered with 429, before it is authorized or reaches its function.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html
-MiniStack 1.5.33: stores both limits, and lets every request through. To refuse one there, at the
-account's concurrency, costs as much of the machine as a twentieth of an order.
+MiniStack 1.5.33: stores both limits, and lets every request through.
 Can go: when MiniStack acts upon `DefaultRouteSettings`.
 """
 

@@ -17,7 +17,6 @@ from ops.output import print_json
 from ops.terminal import Terminal
 from ops.views.rebuild import COMPARE_TIMEOUT, OVERLAP, Rebuild
 from ops.views.registry import VIEWS, View
-from ops.views.sources import OrderEventSource
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -72,9 +71,9 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     return DONE if despite or all(equal.values()) else NEEDS_ATTENTION
 
 
-def _with_one_source(names: Sequence[str]) -> list[Mapping[str, View]]:
+def _with_one_source(names: Sequence[str]) -> Sequence[Mapping[str, View]]:
     """Return the views in groups; one rebuild can make those of a group."""
-    views = {name: VIEWS[name] for name in names}
-    of_orders = {name: view for name, view in views.items() if view.source is OrderEventSource}
-    others = [{name: view} for name, view in views.items() if name not in of_orders]
-    return [of_orders, *others] if of_orders else [*others]
+    groups: dict[object, dict[str, View]] = {}
+    for name in names:
+        groups.setdefault(VIEWS[name].source, {})[name] = VIEWS[name]
+    return [*groups.values()]

@@ -39,7 +39,7 @@ class RebuildContext:
     overlap: timedelta
     """How much of the latest past is read from the stream as well."""
     idle: DynamoTable
-    """The view's table that is not live."""
+    """The table that is not live, of the first view; those made of a table have no second one."""
     write: WriteBodies
 
 

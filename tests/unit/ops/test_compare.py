@@ -231,7 +231,9 @@ Run = Callable[..., Mapping[str, bool]]
 def rebuilt(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Rebuilds views of this source: their tables, live and idle, are given by their names."""
 
-    def run(source: RebuildSource, **views: tuple[Items, Items]) -> Mapping[str, bool]:
+    def run(
+        source: RebuildSource, switch: bool = False, **views: tuple[Items, Items]
+    ) -> Mapping[str, bool]:
         found = {}
         for name, items in views.items():
             found[f"{name}Table"], found[f"{name}StandbyTable"] = tables(*items)
@@ -247,7 +249,7 @@ def rebuilt(monkeypatch: pytest.MonkeyPatch) -> Run:
             progress=lambda _: None,
             compare_timeout=timedelta(0),
         )
-        return rebuild.run(switch=False)
+        return rebuild.run(switch=switch)
 
     return run
 
@@ -272,3 +274,15 @@ def test_each_of_several_views_is_compared_with_its_own_tables(
 
     assert equal == {"Timelines": True, "Sales": False, "Orders": True}
     assert source.backfills == 1
+
+
+@pytest.mark.usefixtures("pauses")
+def test_of_several_views_those_that_are_equal_are_switched_to(
+    rebuilt: Run, monkeypatch: pytest.MonkeyPatch
+):
+    switched: list[str] = []
+    monkeypatch.setattr(Rebuild, "_switch", lambda _, target, __: switched.append(target.view.name))
+
+    rebuilt(Source(), switch=True, Timelines=(Items(3),) * 2, Sales=(Items(3), Items(2)))
+
+    assert switched == ["Timelines"]

@@ -115,7 +115,7 @@ class TestCommand:
         monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", *views])
 
         assert command.main() == 1
-        assert begun == [["timelines", "sales"], ["products"], ["availability"]]
+        assert begun == [["products"], ["timelines", "sales"], ["availability"]]
         assert "sales equal: 3 items\n" in capsys.readouterr().out
 
     def test_unknown_view_is_refused_with_the_known_ones(self, run: Callable[..., tuple[int, str]]):
