@@ -8,11 +8,12 @@ Ends with 0 when nothing holds the order any more, or would, and with 1 when som
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.contracts.times import format_time
 from lambdas.orders.holds import NoSuchHoldError, lift_hold
 from lambdas.orders.rows import order_of
-from lambdas.runtime.clock import current_time
 from ops.commands import DONE, NEEDS_ATTENTION
 from ops.commands.options import add_json_option, add_yes_option
 from ops.deployed import Deployed, OperationError
@@ -34,7 +35,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Release the hold, or say which holds would remain. Both are done by a function of orders."""
     order = order_of(RecordCollector(deployed, arguments.order_id).order())
     try:
-        lifted = lift_hold(order, cause=arguments.cause, now=current_time())
+        lifted = lift_hold(order, cause=arguments.cause, now=format_time(datetime.now(UTC)))
         held = [hold.cause for hold in lifted.held]
         if arguments.yes:
             command = {"order_id": order.order_id, "cause": arguments.cause}
