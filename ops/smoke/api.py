@@ -10,6 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,7 +178,8 @@ class Users:
     def delete_customer(self) -> None:
         """Delete the customer, if there is one."""
         if self.name:
-            self.cognito.admin_delete_user(
-                UserPoolId=self.outputs["UserPoolId"], Username=self.name
-            )
+            user = {"UserPoolId": self.outputs["UserPoolId"], "Username": self.name}
+            # One whose creation was refused is not there.
+            with suppress(self.cognito.exceptions.UserNotFoundException):
+                self.cognito.admin_delete_user(**user)
             self.name = ""

@@ -6,16 +6,19 @@ import re
 import urllib.request
 from collections.abc import Iterator, Mapping
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from boto3 import Session
+from botocore.exceptions import ClientError
 
 from ops import __main__ as main
+from ops.deployed import Outputs
 from ops.smoke.api import Answer, Api, bearer
 from ops.smoke.orders import SmokeError, SmokeOrders
 from ops.smoke.run import SmokeTest
-from tests.unit.ops.account_fakes import FakeDeployed, answering, fake_client
+from tests.unit.ops.account_fakes import FakeDeployed, answering, client_error, fake_client, raising
 
 CLAIMS = base64.urlsafe_b64encode(json.dumps({"sub": "c1"}).encode()).decode().rstrip("=")
 TOKEN = f"h.{CLAIMS}.s"
@@ -81,6 +84,10 @@ def orders(shop: Shop) -> SmokeOrders:
     )
 
 
+class UserNotFound(Exception):
+    """There is no such user."""
+
+
 class Deployed(FakeDeployed):
     """A deployed platform with a user pool, whose deleted users are known."""
 
@@ -94,6 +101,7 @@ class Deployed(FakeDeployed):
             admin_create_user=answering(),
             admin_set_user_password=answering(),
             initiate_auth=answering(AuthenticationResult={"AccessToken": TOKEN}),
+            exceptions=SimpleNamespace(UserNotFoundException=UserNotFound),
             admin_delete_user=lambda Username, **_: self.deleted.append(Username),  # noqa: N803
         )
         lambda_ = fake_client(invoke=answering())
@@ -187,6 +195,50 @@ def test_command_says_what_works_and_takes_away_what_it_made(
     assert shop.calls[-1] == "PUT /products/SMOKE-TEST"
     assert ("DELETE /orders/order-dispatched" in shop.calls) == bool(changed)
     assert len(deployed.deleted) == 1
+
+
+class HalfDeployed(Deployed):
+    """A platform of which one stack is still being created: it has no outputs."""
+
+    def __init__(self, unfinished: str) -> None:
+        super().__init__()
+        self._unfinished = unfinished
+
+    def outputs(self, stack: str) -> Mapping[str, str]:
+        outputs = {} if stack == self._unfinished else super().outputs(stack)
+        listed = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
+        name = f"Orders-Dev-{stack}"
+        return Outputs({"StackName": name, "StackStatus": "CREATE_FAILED", "Outputs": listed})
+
+
+@pytest.mark.parametrize(
+    ("stack", "output"), [("HttpApi", "ApiUrl"), ("Inventory", "ReceiveStockFunction")]
+)
+def test_stack_that_is_not_finished_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stack: str, output: str
+):
+    monkeypatch.setattr(main, "deployed", lambda _: HalfDeployed(stack))
+    monkeypatch.setattr("ops.commands.smoke.SmokeTest", partial(SmokeTest, send=Shop().send))
+    monkeypatch.setattr("sys.argv", ["ops", "smoke", "--wait", "0"])
+
+    code, said = main.main(), capsys.readouterr()
+
+    why = f"the stack Orders-Dev-{stack}, CREATE_FAILED, has no output {output}: "
+    assert (code, said.out) == (2, "")
+    assert said.err.startswith(why)
+
+
+def test_user_that_could_not_be_created_is_not_said_to_be_left(monkeypatch: pytest.MonkeyPatch):
+    deployed, denied = Deployed(), client_error("AccessDeniedException")
+    cognito = deployed.clients["cognito-idp"]
+    monkeypatch.setattr(cognito, "admin_create_user", raising(denied))
+    monkeypatch.setattr(cognito, "admin_delete_user", raising(UserNotFound()))
+    test = SmokeTest(deployed=deployed, wait_seconds=0, send=Shop().send)  # type: ignore[arg-type]
+
+    with pytest.raises(ClientError):
+        dict(test.steps())["an operator and a customer sign in"]()
+
+    assert list(test.clean_up()) == []
 
 
 def test_operator_without_a_client_signs_requests_with_credentials_of_aws():
