@@ -74,9 +74,11 @@ class Recovery:
     def _look(self) -> int:
         """Count the dead letters. Delete those of mails whose outcome stays unknown."""
         deleted: defaultdict[str, list[str]] = defaultdict(list)
-        number = 0
         sending = self._sending()
-        for contents in peek_all(self._sinks, self._client):
+        found, unreadable = peek_all(self._sinks, self._client)
+        # One that cannot be read may hold something.
+        number = len(unreadable)
+        for contents in found:
             number += max(contents.depth.total, len(contents.dead_letters))
             for each in contents.dead_letters:
                 self._seen.add(each.message.id)

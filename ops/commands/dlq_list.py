@@ -3,7 +3,8 @@
 They are found in the deployed templates. In DEPTH, +n are messages that are leased at the moment.
 SOURCE is what sends dead letters there. TARGET is where a redrive puts them back.
 
-Ends with 0 when all of them are empty, and with 1 when one is not.
+Ends with 0 when all of them are empty, with 1 when one is not, and with 2 when one could not be
+read: it is named, and the others are shown all the same.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -12,13 +13,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.times import format_time
-from ops.commands import DONE, NEEDS_ATTENTION
+from ops.commands import DONE, FAILED, NEEDS_ATTENTION
 from ops.commands.options import add_json_option
 from ops.deployed import Deployed
 from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.failure_sinks import FailureRoute, Mechanism
 from ops.dlq.peek import SinkContents, peek_all
-from ops.output import format_age, format_summary, print_json, print_text
+from ops.output import (
+    MAX_REASON,
+    format_age,
+    format_summary,
+    one_line,
+    print_json,
+    print_lines,
+    print_text,
+)
 from ops.terminal import Terminal
 
 MAX_MESSAGES_READ = 500
@@ -46,12 +55,17 @@ def arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Look into all failure sinks, a few at a time."""
     sinks = find_failure_sinks(deployed.templates())
-    found = peek_all(sinks, deployed.client, limit=MAX_MESSAGES_READ)
+    found, unreadable = peek_all(sinks, deployed.client, limit=MAX_MESSAGES_READ)
     shown = [each for each in found if each.depth.total or not arguments.non_empty]
     if arguments.json:
-        print_json([as_json(each) for each in shown])
+        others = [{"queue": name, "unreadable": why} for name, why in unreadable.items()]
+        print_json([*map(as_json, shown), *others])
     else:
+        for name, why in unreadable.items():
+            print_lines([f"{name} cannot be read: {one_line(why, max_length=MAX_REASON)}"])
         print_text(as_table(shown, datetime.now(UTC), of=len(found)))
+    if unreadable:
+        return FAILED
     return NEEDS_ATTENTION if any(each.depth.total for each in found) else DONE
 
 

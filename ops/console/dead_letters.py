@@ -40,7 +40,7 @@ class SinkRow:
 
     sink: FailureSink
     depth: Depth | None
-    """None if the operator lacks the permission."""
+    """None if the operator may not read it, or it is gone."""
 
     @property
     def total(self) -> int:
@@ -57,15 +57,17 @@ def list_sinks(request: Request) -> Response:
     """Show every failure sink with its depth."""
     console = console_of(request)
     sinks = find_failure_sinks(console.deployed.templates())
-    depths, denied = measure_all(
+    depths, unreadable = measure_all(
         {sink.name: reader_for(sink, console.deployed.client) for sink in sinks}
     )
     rows = [SinkRow(sink=sink, depth=depths.get(sink.name)) for sink in sinks]
     context = {
-        "full": [row for row in rows if row.total],
-        "empty": [row for row in rows if not row.total],
+        "full": [row for row in rows if row.total or row.depth is None],
+        "empty": [row for row in rows if row.depth and not row.total],
+        "holding": sum(row.total > 0 for row in rows),
+        "all": len(rows),
         "letters": sum(row.total for row in rows),
-        "denied": denied,
+        "unreadable": unreadable,
     }
     return page(request, "dead_letters.html", context)
 
@@ -135,8 +137,8 @@ def _redrive(
         for result in tally.results
     ]
     found += [(id, "delete the twin of another", "") for id in tally.twins]
-    found += [("", "", why) for why in tally.access_denied.values()]
-    require_found(() if tally.access_denied else ids, [id for id, *_ in found])
+    found += [("", "", why) for why in tally.unreadable.values()]
+    require_found(() if tally.unreadable else ids, [id for id, *_ in found])
     return found
 
 

@@ -25,6 +25,8 @@ SECONDS_LOCAL, SECONDS_REMOTE = 2.0, 15.0
 
 EXPRESS = "StateMachineTypeNotSupported"
 """The error with which Step Functions says that it keeps no list of a machine's executions."""
+UNREADABLE = "unreadable"
+"""The key of the number of queues and sinks without a count."""
 Counts = Mapping[str, int]
 """By key: ``orders.dead`` and ``orders.flying`` of a service, a thing's or sink's name, and lines:
 ``line:orders>bus``."""
@@ -60,8 +62,9 @@ def count(deployed: Deployed) -> Counts:
         each.name: QueueReader(each.physical, deployed.client("sqs")) for each in queues
     }
     readers |= {sink.name: reader_for(sink, deployed.client) for sink in wiring.sinks}
-    depths, _ = measure_all(readers)
+    depths, unreadable = measure_all(readers)
     counts = Counter({name: depth.total for name, depth in depths.items()})
+    counts[UNREADABLE] = len(unreadable)
     stacks = {each.name: each.stack for each in queues}
     for name, stack in stacks.items():
         counts[f"{service_of(stack)}.flying"] += counts[name]

@@ -1,18 +1,20 @@
 """Read failure sinks without removing anything."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
 from ops.dlq.decode import DeadLetter, decode
 from ops.dlq.failure_sinks import FailureSink
 from ops.dlq.readers import Depth, SinkReader, reader_for
-from ops.dlq.redrive import is_denied
+from ops.dlq.redrive import concerns_one_sink
+
+T = TypeVar("T")
 
 MAX_WORKERS = 8
 """How many sinks are read at a time."""
@@ -53,29 +55,40 @@ def peek(sink: FailureSink, reader: SinkReader, *, limit: int | None = None) -> 
 
 def peek_all(
     sinks: Sequence[FailureSink], client: Callable[[str], Any], *, limit: int | None = None
-) -> list[SinkContents]:
-    """Return the contents of each sink; ``client`` makes boto3's client of a service."""
+) -> tuple[list[SinkContents], dict[str, str]]:
+    """Return the contents of the readable sinks, and for each other sink the reason.
+
+    ``client`` makes boto3's client of a service.
+    """
     clients = {name: client(name) for name in ("sqs", "s3")}
-    readers = [reader_for(sink, clients.__getitem__) for sink in sinks]
-    with ThreadPoolExecutor(MAX_WORKERS) as pool:
-        return list(
-            pool.map(lambda pair: peek(*pair, limit=limit), zip(sinks, readers, strict=True))
-        )
+    readers = {sink.name: reader_for(sink, clients.__getitem__) for sink in sinks}
+    by_name = {sink.name: sink for sink in sinks}
+
+    def read(name: str) -> SinkContents:
+        return peek(by_name[name], readers[name], limit=limit)
+
+    found, unreadable = _each(readers, read)
+    return list(found.values()), unreadable
 
 
 def measure_all(readers: Mapping[str, SinkReader]) -> tuple[dict[str, Depth], dict[str, str]]:
     """Return the depths of the readable sinks, and for each other sink the reason."""
-    denied: dict[str, str] = {}
+    return _each(readers, lambda name: readers[name].depth())
 
-    def measure(name: str) -> Depth | None:
+
+def _each(names: Collection[str], read: Callable[[str], T]) -> tuple[dict[str, T], dict[str, str]]:
+    """Read some sinks, a few at a time. One that is refused or gone does not hide the others."""
+    unreadable: dict[str, str] = {}
+
+    def attempt(name: str) -> tuple[str, T] | None:
         try:
-            return readers[name].depth()
+            return name, read(name)
         except ClientError as error:
-            if not is_denied(error):
+            if not concerns_one_sink(error):
                 raise
-            denied[name] = str(error)
+            unreadable[name] = str(error)
             return None
 
     with ThreadPoolExecutor(MAX_WORKERS) as pool:
-        measured = list(zip(readers, pool.map(measure, readers), strict=True))
-    return {name: depth for name, depth in measured if depth is not None}, denied
+        found = dict(filter(None, pool.map(attempt, names)))
+    return found, dict(sorted(unreadable.items()))

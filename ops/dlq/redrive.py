@@ -38,6 +38,8 @@ SNS and S3 have words of their own.
 https://docs.aws.amazon.com/botocore/latest/reference/services/sns/client/exceptions/AuthorizationErrorException.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 """
+GONE_CODES = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "NoSuchBucket")
+"""Codes of errors that say that a sink was deleted, though its template has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +74,8 @@ class Tally:
     """The approximate number of dead letters that SQS did not return."""
     in_progress: DeadLetter | None = None
     """The dead letter that may have reached its target and is not deleted yet."""
-    access_denied: dict[str, str] = field(default_factory=dict)
-    """The names of sinks that were left because a right is missing, and the error."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """The names of sinks that were left, as one may not read them or they are gone, and why."""
     _moved: dict[str, DeadLetter] = field(default_factory=dict, repr=False)
     """What was handed over, by the invocation that failed."""
 
@@ -212,3 +214,8 @@ def is_denied(error: ClientError) -> bool:
     """Return whether the error says that a permission is missing."""
     code: str = error.response["Error"]["Code"]
     return code.startswith(ACCESS_DENIED_CODES)
+
+
+def concerns_one_sink(error: ClientError) -> bool:
+    """Return whether the error hides one sink only: a permission is missing, or it is gone."""
+    return is_denied(error) or error.response["Error"]["Code"] in GONE_CODES

@@ -56,7 +56,7 @@ def tally_as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
         lines.append(f"{id} was being {word}: it may be done twice")
     lines += [
         f"{name}  not processed: {one_line(why, max_length=MAX_REASON)}"
-        for name, why in tally.access_denied.items()
+        for name, why in tally.unreadable.items()
     ]
     if tally.not_received:
         lines.append(not_received(tally.not_received))
@@ -76,7 +76,7 @@ def tally_as_json(tally: Tally) -> dict[str, Any]:
         "failed": tally.failed,
         "skipped": tally.skipped,
         "not_received": tally.not_received,
-        "access_denied": tally.access_denied,
+        "unreadable": tally.unreadable,
         "in_progress": tally.in_progress and tally.in_progress.message.id,
         "records": [
             {

@@ -21,7 +21,7 @@ from ops.dlq.executor import ActionExecutor
 from ops.dlq.failure_sinks import FailureSink, Mechanism
 from ops.dlq.peek import measure_all
 from ops.dlq.readers import Depth, SinkReader, reader_for
-from ops.dlq.redrive import RateLimit, Redrive, Tally, is_denied
+from ops.dlq.redrive import RateLimit, Redrive, Tally, concerns_one_sink
 from ops.dlq.report import progress_bar, tally_as_json, tally_as_text
 from ops.dlq.selection import Predicate, parse_selection, require_found
 from ops.dlq.templates import Resource
@@ -71,37 +71,37 @@ class RedriveRun:
         )
         for sink in self.sinks:
             if sink.name in self.depths and self.depths[sink.name].total:
-                with self._naming_denied(sink):
+                with self._naming_unreadable(sink):
                     redrive.run(sink, self.readers[sink.name], self.tally)
         moved = [result.sink for result in self.tally.results if result.moved]
         for sink in _sinks_of_twins(moved, self.deployed):
-            with self._naming_denied(sink):
+            with self._naming_unreadable(sink):
                 reader = reader_for(sink, self.deployed.client)
                 if reader.depth().total:
                     redrive.delete_twins(sink, reader, self.tally)
 
     @contextmanager
-    def _naming_denied(self, sink: FailureSink) -> Iterator[None]:
+    def _naming_unreadable(self, sink: FailureSink) -> Iterator[None]:
         try:
             yield
         except ClientError as error:
             # If a message was moved but could not be deleted, the run must stop there.
-            if self.tally.in_progress is not None or not is_denied(error):
+            if self.tally.in_progress is not None or not concerns_one_sink(error):
                 raise
-            self.tally.access_denied[sink.name] = str(error)
+            self.tally.unreadable[sink.name] = str(error)
 
 
 def prepare_redrive(sinks: Sequence[FailureSink], deployed: Deployed) -> RedriveRun:
     """Measure the sinks' depths, and return a run that has not begun."""
     client = cache(deployed.client)
     readers = {sink.name: reader_for(sink, client) for sink in sinks}
-    depths, denied = measure_all(readers)
+    depths, unreadable = measure_all(readers)
     return RedriveRun(
         sinks=sinks,
         deployed=deployed,
         readers=readers,
         depths=depths,
-        tally=Tally(access_denied=denied),
+        tally=Tally(unreadable=unreadable),
     )
 
 
@@ -157,7 +157,7 @@ def redrive_sinks(
         sys.stdout.flush()
     found = [*tally.twins, *(result.dead_letter.message.id for result in tally.results)]
     require_found(arguments.id, found)
-    return not (tally.failed or tally.not_received or tally.access_denied)
+    return not (tally.failed or tally.not_received or tally.unreadable)
 
 
 def _begin(depths: Mapping[str, Depth]) -> datetime:

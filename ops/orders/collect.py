@@ -14,7 +14,6 @@ from lambdas.orders.domain import is_order_id
 from lambdas.orders.rows import is_tombstone
 from lambdas.runtime.dynamodb import from_item, to_item
 from ops.deployed import Deployed, OperationError
-from ops.dlq.report import UNSEEN
 from ops.orders import ledger
 from ops.orders.dead_letters import find_dead_letters
 from ops.orders.executions import UNKNOWN, Execution, execution_of, is_execution_arn, is_express
@@ -109,8 +108,8 @@ class RecordCollector:
             pieces, unseen = find_dead_letters(self._deployed, self._order_id)
         except READ_ERRORS as error:
             return replace(known, unreadable={**known.unreadable, "dead_letters": _line(error)})
-        why = f"some of {', '.join(unseen)} {UNSEEN}"
-        unreadable = {**known.unreadable, **({"dead_letters": why} if unseen else {})}
+        why = {"dead_letters": "; ".join(unseen)} if unseen else {}
+        unreadable = {**known.unreadable, **why}
         return replace(known, dead_letters=pieces, unreadable=unreadable)
 
     def _row(self, stack: str, output: str) -> Row | None:

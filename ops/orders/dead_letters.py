@@ -6,19 +6,22 @@ from lambdas.contracts.times import format_time
 from ops.deployed import Deployed
 from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.peek import SinkContents, peek_all
+from ops.dlq.report import UNSEEN
 from ops.orders.records import OrderDeadLetter
 
 
 def find_dead_letters(
     deployed: Deployed, order_id: str
 ) -> tuple[Sequence[OrderDeadLetter], Sequence[str]]:
-    """Return the order's dead letters, and the names of sinks that could not be read completely.
+    """Return the order's dead letters, and why some of those in a sink may not be among them.
 
     A record that only points into a table's stream names no order, so it is not found.
     """
-    contents = peek_all(find_failure_sinks(deployed.templates()), deployed.client)
+    contents, unreadable = peek_all(find_failure_sinks(deployed.templates()), deployed.client)
     found = [each for sink in contents for each in dead_letters_of(order_id, sink)]
-    return found, [each.sink.name for each in contents if not each.is_complete]
+    unseen = [each.sink.name for each in contents if not each.is_complete]
+    reasons = [f"{name}: {why}" for name, why in unreadable.items()]
+    return found, [*reasons, *([f"some of {', '.join(unseen)} {UNSEEN}"] if unseen else [])]
 
 
 def dead_letters_of(order_id: str, contents: SinkContents) -> Sequence[OrderDeadLetter]:

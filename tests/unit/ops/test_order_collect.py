@@ -155,12 +155,11 @@ class TestCollecting:
         monkeypatch.setattr(ledger, "read_payment", refuse)
         assert self.collect(Account(CLAIMED, e1=FULFILLED)).unreadable == {"payments": said}
 
-    def test_dead_letters_that_others_hold_are_unreadable(self):
-        self.held = ["orders/Repair"]
+    def test_dead_letters_that_cannot_be_seen_are_unreadable(self):
+        self.held = ["orders/Repair: no", "some of shipping/Late cannot be seen now"]
         known = self.collect(Account(CLAIMED, e1=FULFILLED))
-        (why,) = known.unreadable.values()
-        assert why.startswith("some of orders/Repair cannot be seen now: ")
-        assert "behind ten of their group" in why
+        why = "orders/Repair: no; some of shipping/Late cannot be seen now"
+        assert known.unreadable == {"dead_letters": why}
 
     @pytest.mark.parametrize("id", [ID, "o-1"])
     def test_unknown_order_is_an_error(self, id: str):

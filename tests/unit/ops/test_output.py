@@ -247,7 +247,7 @@ def test_sink_without_permission_is_skipped(run: Run, monkeypatch: pytest.Monkey
     assert (ended, json_ended) == (1, 0)
     assert "1 moved, 0 could not be" in out
     assert f"{names[0]}  not processed: An error occurred ({code})" in out
-    assert (err, json.loads(document)["access_denied"]) == ("", {})
+    assert (err, json.loads(document)["unreadable"]) == ("", {})
 
 
 def test_undeletable_message_ends_the_redrive_and_is_named(
