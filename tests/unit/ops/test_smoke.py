@@ -198,7 +198,7 @@ def test_command_says_what_works_and_takes_away_what_it_made(
 
 
 class HalfDeployed(Deployed):
-    """A platform of which one stack is still being created: it has no outputs."""
+    """A platform with one stack that is still being created: it has no outputs."""
 
     def __init__(self, unfinished: str) -> None:
         super().__init__()
