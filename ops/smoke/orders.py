@@ -69,9 +69,11 @@ class SmokeOrders:
         self.placed[purpose] = str(answers[-1].body["order_id"])
         return self.placed[purpose]
 
-    def cancel(self, order_id: str) -> None:
-        """Request an order's cancellation."""
-        _expect(self.customer.call("DELETE", f"/orders/{order_id}"), 200, 202)
+    def cancel(self, order_id: str) -> bool:
+        """Request an order's cancellation; return False if it has left already."""
+        answer = self.customer.call("DELETE", f"/orders/{order_id}")
+        _expect(answer, 200, 202, 409)
+        return answer.status != 409
 
     def state(self, order_id: str) -> str:
         """Return the state of an order."""

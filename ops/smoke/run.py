@@ -16,7 +16,9 @@ from ops.smoke.api import Api, Send, Users, bearer, open_request, signed
 from ops.smoke.orders import OPEN, SKU, TOO_MANY, SmokeError, SmokeOrders
 
 PICKING = "warehouse/PickingDeadLetters"
-QUANTITY = 2
+QUANTITY = 4
+CANCELLED_QUANTITIES = (1, 2, 3)
+"""Of the orders to cancel: an order equal to an earlier one would be held as a duplicate."""
 
 Steps = Iterator[tuple[str, Callable[[], object]]]
 
@@ -92,8 +94,11 @@ class SmokeTest:
             wait_seconds=self.wait_seconds,
         )
 
-    def _receive_stock(self) -> None:
-        delivery = {"delivery_id": self.run_id, "lines": [{"sku": SKU, "quantity": QUANTITY}]}
+    def _receive_stock(self, quantity: int = QUANTITY) -> None:
+        delivery = {
+            "delivery_id": f"{self.run_id}-{quantity}",
+            "lines": [{"sku": SKU, "quantity": quantity}],
+        }
         answer = self.deployed.client("lambda").invoke(
             FunctionName=self.receive_stock, Payload=json.dumps(delivery)
         )
@@ -105,10 +110,14 @@ class SmokeTest:
         self.orders.await_state(from_nothing, "REJECTED")
 
     def _cancel(self) -> None:
-        # One unit, because an order equal to an earlier one would be held as a duplicate.
-        order_id = self.orders.place("cancelled", 1)
-        self.orders.cancel(order_id)
-        self.orders.await_state(order_id, "CANCELLED")
+        for quantity in CANCELLED_QUANTITIES:
+            order_id = self.orders.place(f"cancelled{quantity}", quantity)
+            if self.orders.cancel(order_id):
+                self.orders.await_state(order_id, "CANCELLED")
+                return
+            # Where all is warm, an order may leave before the request to cancel it arrives.
+            self._receive_stock(quantity)
+        raise SmokeError(f"{len(CANCELLED_QUANTITIES)} orders left before they could be cancelled")
 
     def _dispatch(self) -> None:
         self.orders.await_state(self.orders.place("dispatched", QUANTITY), "DISPATCHED")

@@ -23,7 +23,7 @@ from tests.unit.ops.account_fakes import FakeDeployed, answering, client_error, 
 CLAIMS = base64.urlsafe_b64encode(json.dumps({"sub": "c1"}).encode()).decode().rstrip("=")
 TOKEN = f"h.{CLAIMS}.s"
 LATER = "later   whether alarms watch metrics that exist: only an account can show it"
-STATES = {"rejected": "REJECTED", "cancelled": "CANCELLED", "dispatched": "DISPATCHED"}
+STATES = {"rejected": "REJECTED", "cancelled1": "CANCELLED", "dispatched": "DISPATCHED"}
 
 
 class Shop:
@@ -50,7 +50,10 @@ class Shop:
         if path == "/orders":
             shown = [{"order_id": id, "state": state} for id, state in self._orders.items()]
             return Answer(200, {"orders": shown})
-        return Answer(200, {"state": self._orders[path.split("/")[2]]})
+        state = self._orders[path.split("/")[2]]
+        if method == "DELETE" and state == "DISPATCHED":
+            return Answer(409, {"title": "The order has left"})
+        return Answer(200, {"state": state})
 
     def _place(self, request: urllib.request.Request) -> Answer:
         if self._refusals:
@@ -259,6 +262,36 @@ def test_operator_without_a_client_signs_requests_with_credentials_of_aws():
     credential = r"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/\d+/eu-west-1/execute-api/aws4_request"
     assert re.match(credential, str(shown["PUT"]))
     assert shown["POST"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize(("left", "cancelled"), [(0, 1), (2, 3), (3, None)])
+def test_order_that_left_before_it_was_cancelled_is_replaced_and_so_are_its_units(
+    left: int, cancelled: int | None
+):
+    states = dict.fromkeys(("cancelled1", "cancelled2", "cancelled3"), "CANCELLED")
+    states |= {f"cancelled{number}": "DISPATCHED" for number in range(1, left + 1)}
+    deliveries = list[Any]()
+    deployed: Any = Deployed()
+
+    def deliver(Payload: str, **_: Any) -> Any:  # noqa: N803
+        deliveries.append(json.loads(Payload))
+        return {}
+
+    deployed.clients["lambda"].invoke = deliver
+    test = SmokeTest(deployed=deployed, wait_seconds=0, send=Shop(states).send)
+    steps = dict(test.steps())
+    steps["an operator and a customer sign in"]()
+
+    if cancelled is None:
+        with pytest.raises(SmokeError, match="3 orders left before they could be cancelled"):
+            steps["an order is cancelled"]()
+    else:
+        steps["an order is cancelled"]()
+        assert list(test.orders.placed)[-1] == f"cancelled{cancelled}"
+
+    assert [each["lines"][0]["quantity"] for each in deliveries] == list(range(1, left + 1))
+    assert len({each["delivery_id"] for each in deliveries}) == left
+    assert list(test.clean_up()) == []
 
 
 def test_order_that_could_not_be_cancelled_is_said_to_be_left():
