@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -83,12 +84,16 @@ def deploy(
 
 @contextmanager
 def _killed_on_error(processes: Iterable[subprocess.Popen[str]]) -> Iterator[None]:
-    """Kill the processes if the block fails, so that no call waits for them."""
+    """Kill the processes and what they started if the block fails, so that no call waits for them.
+
+    Each leads a process group: the app, and the Node process of its constructs, are children of it.
+    """
     try:
         yield
     except BaseException:
         for process in processes:
-            process.kill()
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
         raise
 
 
@@ -113,12 +118,16 @@ def _cdk(
     Raises:
         CloudError: The command line failed.
     """
+    # The app's temporary files end with the cloud, even if the app is killed.
+    scratch = cloud.directory / "cdk.tmp"
+    scratch.mkdir(mode=0o700, exist_ok=True)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment = {
         **inherited,
         **cloud.environment(),
         # cdk.json runs `python3`: this has to be the interpreter that has the app's requirements.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "TMPDIR": str(scratch),
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
         "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED": "true",
         # Each of these features would wait for the network.
@@ -137,6 +146,7 @@ def _cdk(
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            start_new_session=True,
         ) as process,
         _killed_on_error([process]),
     ):

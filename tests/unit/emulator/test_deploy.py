@@ -1,0 +1,56 @@
+"""An interrupted deployment ends all that the CDK command line started, and leaves no file."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from emulator import deploy as deployment
+from emulator.cloud import Cloud
+from emulator.polling import poll
+
+CLI = """\
+#!/bin/sh
+# The app is a process of its own, with temporary files of its own, as jsii makes them.
+sh -c 'mktemp -d; echo "app $$"; exec sleep 60' &
+wait
+"""
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Cloud:
+    (tmp_path / "cloud").mkdir()
+    certificate = tmp_path / "none.pem"
+    return Cloud(
+        endpoint="https://127.0.0.1:1", certificate=certificate, directory=tmp_path / "cloud"
+    )
+
+
+def test_interrupted_synthesis_leaves_no_process_and_no_file_outside_its_run(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli, elsewhere, said = tmp_path / "cdk", tmp_path / "elsewhere", list[str]()
+    cli.write_text(CLI)
+    cli.chmod(0o700)
+    elsewhere.mkdir()
+    monkeypatch.setattr(deployment, "_CLI", cli)
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
+
+    def interrupt(line: str) -> None:
+        said.append(line)
+        if line.startswith("app "):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deployment._cdk(cloud, interrupt, "synth")
+
+    made, app = said
+    assert Path(made).is_relative_to(cloud.directory)
+    assert list(elsewhere.iterdir()) == []
+    assert poll(lambda: not _runs(app.removeprefix("app ")), seconds=5)
+
+
+def _runs(process: str) -> bool:
+    found = subprocess.run(["ps", "-o", "stat=", "-p", process], capture_output=True, text=True)
+    # A process that has ended may still be listed, as a zombie.
+    return found.stdout.strip()[:1] not in ("", "Z")
