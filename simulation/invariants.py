@@ -10,12 +10,17 @@ from typing import Any
 
 from lambdas.contracts.inventory import ReservationState
 from lambdas.contracts.order_states import OPEN_STATES, TERMINAL_STATES, UNDONE_STATES, OrderState
+from lambdas.contracts.orders import DISPUTED
+from lambdas.orders.rows import order_of
+from lambdas.runtime.dynamodb import from_item
 from simulation.bus import Event
 from simulation.scenario import PRICE, Customers
 from simulation.tables import Change
 from simulation.world import World
 
 Row = Mapping[str, Any]
+PAID = ("CHARGED", "DISPUTED")
+"""The states of a card's charge in which the shop has the money, or may yet keep it."""
 LIMIT = 100_000
 """Above it the provider declines a charge."""
 ORDER_MOVES: Mapping[str, Sequence[str]] = {
@@ -116,13 +121,14 @@ class Invariants:
             raise BrokenPromiseError(1, f"the order is {state} for ever: {found}", order_id)
         if state == OrderState.DISPATCHED:
             expected = ("SHIPPED", "DISPATCHED", "CHARGED", "TAKEN", {"CHARGE": 1})
-            if tuple(found.values()) != expected:
+            paid = found | {"card": "CHARGED" if provider in PAID else provider}
+            if tuple(paid.values()) != expected:
                 raise BrokenPromiseError(2, f"the order is DISPATCHED: {found}", order_id)
         if state in UNDONE_STATES:
             left = [
                 reservation not in ("", "REFUSED", "RELEASED"),
                 shipment in ("BOOKED", "DISPATCHED"),
-                provider == "CHARGED",
+                provider in PAID,
                 found["charge"] in ("PENDING", "TAKEN"),
                 posted["CHARGE"] != posted["REFUND"],
             ]
@@ -170,7 +176,7 @@ class Invariants:
                 order_id = row["order_id"]
                 card = self._state(self._charges, "key", order_id)
                 reservation = self._state(self._reservations, "order_id", order_id)
-                if card != "CHARGED" or reservation not in ("RESERVED", "SHIPPING", "SHIPPED"):
+                if card not in PAID or reservation not in ("RESERVED", "SHIPPING", "SHIPPED"):
                     problem = f"dispatched, and its card is {card}, its stock {reservation}"
                     raise BrokenPromiseError(4, problem, order_id)
 
@@ -214,6 +220,11 @@ class Invariants:
 
     def _check_cancellation(self, change: Change) -> None:
         before, after = change.before or {}, change.after or {}
+        withdrawn = after.get("state") == {"S": "WITHDRAWN"} != before.get("state")
+        if withdrawn and order_of(from_item(after)).is_disputed:
+            order_id = after["order_id"]["S"]
+            if after["reason"]["S"] != DISPUTED:
+                raise BrokenPromiseError(4, "a disputed order is to be refunded", order_id)
         confirmed = after.get("state") == {"S": "CONFIRMED"} != before.get("state")
         if confirmed and "cancel_requested_at" in before:
             order_id = after["order_id"]["S"]

@@ -53,6 +53,13 @@ MUTANTS = (
         found_by=(BY_SEEDS,),
     ),
     Mutant(
+        "a customer cancels an order whose payment is disputed",
+        "lambdas.orders.cancellation",
+        "if new and order.is_disputed:",
+        "if False:",
+        (BY_SEEDS,),
+    ),
+    Mutant(
         "a cancellation during the saga is confirmed over",
         "stacks.constructs.saga.action_states",
         " AND attribute_not_exists({requested})",

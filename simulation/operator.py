@@ -10,11 +10,14 @@ from functools import partial
 from typing import Any
 
 from lambdas.contracts.order_states import UNDONE_STATES
+from lambdas.contracts.orders import DISPUTED
 from lambdas.orders.domain import HoldState
 from lambdas.orders.rows import is_tombstone, order_of
+from simulation.card_company import card_states, decide_disputes
 from simulation.functions import Outcome
 from simulation.queues import Queue, Sent
 from simulation.world import World
+from simulators.card_provider.domain import State
 
 
 class Operator:
@@ -34,7 +37,12 @@ class Operator:
             kernel.after(chance.between("operator", 0, 5_000), self.clear)
 
     def clear(self) -> None:
-        """Redrive every dead letter, lift the holds, resume the deferred orders."""
+        """Redrive every dead letter, resume the deferred orders, lift the holds.
+
+        The hold of a dispute is lifted once it is won; an order whose dispute is lost is cancelled.
+        """
+        decide_disputes(self._world)
+        cards = card_states(self._world)
         for queue in list(self._world.queues.values()):
             if self.is_sink(queue):
                 for message in list(queue.messages):
@@ -46,8 +54,10 @@ class Operator:
             if order.deferred_since and self._world.chance.draw("resume") < 0.5:
                 self._call("orders.resume_order", {"order_id": order.order_id})
             for hold in order.holds:
-                if hold.state == HoldState.HELD:
-                    command = {"order_id": order.order_id, "cause": hold.cause}
+                card = cards.get(order.order_id)
+                lost = hold.reason == DISPUTED and card == State.CHARGED_BACK
+                if hold.state == HoldState.HELD and card != State.DISPUTED:
+                    command = {"order_id": order.order_id, "cause": hold.cause, "cancel": lost}
                     self._call("orders.lift_hold", command)
 
     def is_sink(self, queue: Queue) -> bool:

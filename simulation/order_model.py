@@ -9,19 +9,28 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lambdas.contracts.order_states import OPEN_STATES, TERMINAL_STATES, OrderState
+from lambdas.contracts.order_states import (
+    HOLDABLE_STATES,
+    OPEN_STATES,
+    TERMINAL_STATES,
+    UNDONE_STATES,
+    OrderState,
+)
+from lambdas.orders.domain import Order
 from lambdas.orders.stalled_orders import is_stalled
 from simulation.exploration import Move
 from simulation.kernel import START
 from simulation.order_world import Execution, Late, World
 from simulation.pure_handlers import PureHandlers
 from simulation.row_events import (
+    ORDER_ID,
     dispute,
     expired,
     has_left,
     order_event,
     order_in,
     picked,
+    state_in,
     type_of,
 )
 from simulation.saga_walk import SAGAS, STEPS, At, SagaWalk
@@ -122,7 +131,7 @@ class OrderModel:
 
     def _act(self, world: World) -> Iterator[Move[World]]:
         """A customer, the card company, an operator or the clock acts."""
-        order = order_in(world.rows.order)
+        order, card = order_in(world.rows.order), state_in(world.rows.card)
         if world.cancellations:
             request = {
                 "pathParameters": {"order_id": order.order_id},
@@ -131,13 +140,7 @@ class OrderModel:
             after = self._run(world, "lambdas.orders.cancel_order", json.dumps(request))
             after = after._replace(cancellations=world.cancellations - 1)
             yield Move("the customer cancels", after, False)
-        if world.disputes:
-            after = self._run(world, "lambdas.orders.hold_order", dispute(world.disputes))
-            yield Move("the charge is disputed", after._replace(disputes=world.disputes - 1), False)
-        for hold in order.held:
-            lift = json.dumps({"order_id": order.order_id, "cause": hold.cause})
-            after = self._run(world, "lambdas.orders.lift_hold", lift)
-            yield Move("an operator lifts the hold", after)
+        yield from self._dispute(world, order)
         if order.state in OPEN_STATES and order.claim_until:
             over = world._replace(rows=world.rows._replace(order=expired(world.rows.order)))
             if order.claim_owner not in {execution.id for execution in world.executions}:
@@ -148,11 +151,44 @@ class OrderModel:
                 yield Move("the lease ends too early", fewer, False)
         for repair in world.repairs:
             message = json.loads(repair)
+            if message.get("compensation") == "RefundPayment" and card == "DISPUTED":
+                continue
             rest = world._replace(repairs=world.repairs - {repair})
             if "record" in message and order.state != OrderState.PLACED:
                 yield Move("an operator sees what became of the record", rest)
             elif "compensation" in message and order.state in TERMINAL_STATES:
                 yield Move("an operator repairs", self._repair(rest, message))
+
+    def _dispute(self, world: World, order: Order) -> Iterator[Move[World]]:
+        """The charge is disputed, the dispute is decided, an operator acts on the decision.
+
+        A dispute takes weeks: it is lost only when shipping knows of the hold, or all is undone.
+        """
+        card = state_in(world.rows.card)
+        if world.disputes:
+            after = self._run(world, "lambdas.orders.hold_order", dispute(world.disputes))
+            after = self._decide(after, operation="dispute")
+            yield Move("the charge is disputed", after._replace(disputes=world.disputes - 1), False)
+        if card == "DISPUTED":
+            won = self._decide(world, operation="decide", won=True)
+            yield Move("the dispute is won", won)
+            if world.known_hold[1] or order.state in UNDONE_STATES:
+                lost = self._decide(world, operation="decide", won=False)
+                yield Move("the dispute is lost", lost)
+            return
+        for hold in order.held:
+            is_lost = card == "CHARGED_BACK"
+            if is_lost and order.state not in HOLDABLE_STATES:
+                continue
+            lift = {"order_id": order.order_id, "cause": hold.cause, "cancel": is_lost}
+            after = self._run(world, "lambdas.orders.lift_hold", json.dumps(lift))
+            done = "cancels the order" if is_lost else "lifts the hold"
+            yield Move(f"an operator {done}", after)
+
+    def _decide(self, world: World, **request: object) -> World:
+        """Let the card company act on the order's charge."""
+        payload = json.dumps({"key": ORDER_ID, **request})
+        return self._run(world, "simulators.card_provider.handle_request", payload)
 
     def _repair(self, world: World, message: Mapping[str, Any]) -> World:
         """Call a compensation until it has ended."""

@@ -14,7 +14,7 @@ from lambdas.contracts.order_states import (
     UNDONE_STATES,
     OrderState,
 )
-from lambdas.contracts.orders import SOURCE
+from lambdas.contracts.orders import DISPUTED, SOURCE
 from lambdas.contracts.times import format_time
 from lambdas.contracts.values import PricedLine
 from lambdas.inventory.domain import StockLevel
@@ -26,8 +26,10 @@ from simulation.kernel import START
 from simulation.order_model import ACTIONS
 from simulation.order_world import World
 from simulation.pure_handlers import Rows
-from simulation.row_events import ORDER_ID, order_event, order_in
+from simulation.row_events import ORDER_ID, order_event, order_in, state_in
 
+PAID = ("CHARGED", "DISPUTED")
+"""The states of a card's charge in which the shop has the money, or may yet keep it."""
 UNITS = 2
 """How many units the order has."""
 
@@ -112,7 +114,7 @@ def is_end(world: World) -> bool:
         order.state in UNDONE_STATES
         and shipped not in ("BOOKED", "DISPATCHED")
         and reserved in ("", "REFUSED", "RELEASED")
-        and card != "CHARGED"
+        and card not in PAID
         and charge not in ("PENDING", "TAKEN")
         and entries in ((), ("CHARGE", "REFUND"))
     )
@@ -121,10 +123,12 @@ def is_end(world: World) -> bool:
 @cache
 def _problem_of_rows(rows: Rows) -> str:
     order, shipped, reserved, card = _states(rows)
-    if shipped == "DISPATCHED" and (card != "CHARGED" or reserved not in ("RESERVED", "SHIPPED")):
+    if shipped == "DISPATCHED" and (card not in PAID or reserved not in ("RESERVED", "SHIPPED")):
         return f"dispatched, and its card is {card}, its stock {reserved}"
     if shipped == "DISPATCHED" and order.state in UNDONE_STATES:
         return f"dispatched, and the order is {order.state}"
+    if order.is_disputed and order.state == OrderState.WITHDRAWN and order.reason != DISPUTED:
+        return "cancelled by its customer although its payment is disputed"
     if order.state == OrderState.CONFIRMED and order.cancel_requested_at:
         return "confirmed over a wish to cancel"
     if order.state == OrderState.REJECTED and order.reason == TECHNICAL_FAILURE:
@@ -169,8 +173,7 @@ def _numbers(events: frozenset[str]) -> list[int]:
 def _states(rows: Rows) -> tuple[Order, str, str, str]:
     """Return the order, and the states of its shipment, its reservation and its card's charge."""
     shipped, reserved, card = (
-        json.loads(row)["state"]["S"] if row else ""
-        for row in (rows.shipment, rows.reservation, rows.card)
+        state_in(row) for row in (rows.shipment, rows.reservation, rows.card)
     )
     return order_in(rows.order), shipped, reserved, card
 

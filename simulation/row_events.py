@@ -33,6 +33,12 @@ def shipment_in(row: str) -> shipping.Shipment | None:
 
 
 @cache
+def state_in(row: str) -> str:
+    """Return the state in a row; empty if there is none."""
+    return str(json.loads(row)["state"]["S"]) if row else ""
+
+
+@cache
 def has_left(row: str) -> bool:
     """Return whether the shipment in a row was dispatched."""
     shipment = shipment_in(row)

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from lambdas.contracts.order_states import TERMINAL_STATES
 from simulation import chance as kinds
+from simulation.card_company import CardCompany
 from simulation.chance import Chance, Fault
 from simulation.invariants import BrokenPromiseError, Invariants
 from simulation.journey import Note
@@ -14,7 +15,6 @@ from simulation.kernel import Kernel
 from simulation.operator import Operator
 from simulation.scenario import (
     SKUS,
-    CardCompany,
     Customers,
     WarehouseWorkers,
     limit,

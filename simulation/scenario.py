@@ -1,4 +1,4 @@
-"""The people in a run: customers, the warehouse, the card company, and an operator."""
+"""The people in a run: customers and the warehouse."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,6 @@ from lambdas.runtime.bus import Bus
 from simulation.functions import Outcome
 from simulation.kernel import START, Process, Signal
 from simulation.queues import Queue, Sent
-from simulation.templates import PARTNER
 from simulation.world import World
 from workers.runtime.queue import Message
 from workers.warehouse.handlers import MessageHandlers
@@ -193,34 +192,6 @@ class WarehouseWorkers:
                 kernel.after(RETRY, queue.on_arrival)
                 return
             queue.delete(sent)
-
-
-class CardCompany:
-    """The card company, which reports disputes about some orders at random times."""
-
-    def __init__(self, world: World, customers: Customers) -> None:
-        self._world, self._customers = world, customers
-        if world.chance.draw("disputes") < 0.3:
-            world.kernel.after(world.chance.between("dispute", 5, 2 * ORDERING), self.report)
-
-    def report(self) -> None:
-        """Report a dispute about one of the accepted orders."""
-        accepted = [request for request in self._customers.requests if request.order_id]
-        if accepted:
-            disputed = self._world.chance.pick("disputed", accepted).order_id
-            self._world.bus("Disputes").accept(
-                {
-                    "id": "dispute",
-                    "source": PARTNER,
-                    "detail-type": "Dispute Opened",
-                    "time": format_time(self._world.kernel.moment),
-                    "detail": {
-                        "dispute_id": "dispute-1",
-                        "payment_key": disputed,
-                        "reason": "fraudulent",
-                    },
-                }
-            )
 
 
 def limit(customers: Customers) -> None:

@@ -11,13 +11,14 @@ from functools import partial
 
 from lambdas.contracts.order_states import TERMINAL_STATES
 from simulation import chance as kinds
+from simulation.card_company import CardCompany
 from simulation.chance import Chance, Fault
 from simulation.invariants import BrokenPromiseError, Invariants
 from simulation.journey import Note
 from simulation.kernel import Kernel
 from simulation.operator import Operator
 from simulation.run import is_quiet
-from simulation.scenario import PRICE, CardCompany, Customers, Request, WarehouseWorkers, stock
+from simulation.scenario import PRICE, Customers, Request, WarehouseWorkers, stock
 from simulation.tables import Change
 from simulation.templates import synthesized
 from simulation.world import World

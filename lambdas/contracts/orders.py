@@ -70,9 +70,12 @@ class OrderWithdrawn(Event):
 
 DUPLICATE = "DuplicateOrder"
 """The reason when an order is held or cancelled because it repeats an earlier one."""
+DISPUTED = "PaymentDisputed"
+"""The reason when an order is held, or cancelled, because its payment is disputed."""
 CANCELLATION_EXPLANATIONS: Mapping[str, str] = {
     CANCELLED: "it was cancelled at your request",
     DUPLICATE: "it repeats an earlier order",
+    DISPUTED: "its payment was disputed",
 }
 """By reason, the explanation for customers. No text that somebody wrote is published."""
 
@@ -263,8 +266,10 @@ def parse_order_status(event: Mapping[str, Any]) -> OrderStatusReported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiftHold(Command):
-    """Lift one hold of an order. Operators send this."""
+    """Lift one hold of an order, or cancel the order because of it. Operators send this."""
 
     order_id: Identifier
     cause: str
     """The id of the event that caused the hold."""
+    cancel: bool = False
+    """Cancel the order. The hold stays, so that nothing leaves meanwhile."""

@@ -47,6 +47,11 @@ CUSTOMER_LIMIT = ProblemType(
     title="Your orders are at a limit: those of today, or those that have not ended",
 )
 KEY_REUSED = ProblemType(status=409, name="key-reused", title="The Idempotency-Key was used before")
+PAYMENT_DISPUTED = ProblemType(
+    status=409,
+    name="payment-disputed",
+    title="The payment is disputed; the order can be cancelled once the card company has decided",
+)
 PRICE_NOT_ON_OFFER = ProblemType(
     status=409,
     name="price-not-on-offer",
@@ -156,6 +161,6 @@ ROUTES = (
         summary="Cancel an order: 202 while it is being undone, 200 once it is",
         path=OrderPath,
         responses={200: OrderStatus, 202: OrderStatus},
-        problems=(NOT_FOUND, TOO_LATE),
+        problems=(NOT_FOUND, TOO_LATE, PAYMENT_DISPUTED),
     ),
 )

@@ -3,12 +3,33 @@
 from dataclasses import replace
 
 from lambdas.contracts.commands import CANCELLED as CANCELLED_BY_CUSTOMER
-from lambdas.contracts.order_states import OrderState
+from lambdas.contracts.order_states import HOLDABLE_STATES, OrderState
 from lambdas.orders.domain import NO_LONGER_OPEN, NO_LONGER_WAITING, Order, next_check, shard
 
 
 class TooLateError(Exception):
     """The order was dispatched and can no longer be cancelled."""
+
+
+class DisputedError(Exception):
+    """The payment is disputed. A cancellation would refund what the card company may give back."""
+
+
+def cancel_for_customer(order: Order, *, now: str) -> Order:
+    """Return the order as ``cancel`` does, unless its payment is disputed.
+
+    Raises:
+        DisputedError: the card company has not decided yet. A request that is on record, or is
+            being carried out, is not refused.
+        TooLateError: the order was dispatched.
+    """
+    new = order.state in HOLDABLE_STATES and order.cancel_requested_at is None
+    if new and order.is_disputed:
+        raise DisputedError(
+            f"the payment of order {order.order_id} is disputed: it can be cancelled once the "
+            "dispute is over"
+        )
+    return cancel(order, now=now)
 
 
 def cancel(

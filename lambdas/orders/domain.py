@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from lambdas.contracts.bounds import ArrayBounds, TextBounds
 from lambdas.contracts.commands import TECHNICAL_FAILURE
 from lambdas.contracts.order_states import TERMINAL_STATES, UNDONE_STATES, OrderState
+from lambdas.contracts.orders import DISPUTED
 from lambdas.contracts.values import (
     Country,
     Currency,
@@ -143,6 +144,11 @@ class Order:
     def held(self) -> Sequence[Hold]:
         """The holds in force. While there is one, the order is not dispatched."""
         return [hold for hold in self.holds if hold.state == HoldState.HELD]
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether a dispute about its payment holds the order."""
+        return any(hold.reason == DISPUTED for hold in self.held)
 
     @property
     def customer_explanation(self) -> str:

@@ -57,13 +57,14 @@ def resolve_duplicate(order: Order, *, repeats: Order, policy: str, now: str) ->
     """Return the order as a duplicate of ``repeats``: held or cancelled, as ``policy`` says.
 
     If it was already dispatched, or was held as often as it can be, it is only marked as a
-    duplicate. The order also leaves the index
-    of dedup keys, so it is judged only once, even if an operator lifts the hold afterwards.
+    duplicate. While its payment is disputed it is held and not cancelled, because that would refund
+    what the card company may give back. The order also leaves the index of dedup keys, so it is
+    judged only once, even if an operator lifts the hold afterwards.
     """
     marked = replace(order, duplicate_of=repeats.order_id, dedup_bucket=None)
     at = format_time(_placed(repeats))
     explanation = f"the same as order {repeats.order_id}, which was placed at {at}"
-    if policy == CANCEL:
+    if policy == CANCEL and not order.is_disputed:
         too_late = order.state == OrderState.DISPATCHED
         why = {"reason": DUPLICATE, "explanation": explanation}
         return marked if too_late else cancel(marked, now=now, **why)

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from lambdas.contracts.orders import DISPUTED
 from lambdas.contracts.parsing import parse_event
 from lambdas.contracts.payments import PaymentDisputed
 from lambdas.orders.holds import hold
@@ -27,7 +28,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     change = partial(
         hold,
         cause=envelope.metadata.event_id,
-        reason=envelope.data.detail_type,
+        reason=DISPUTED,
         explanation=f"the payment is disputed: {envelope.data.reason}",
         now=current_time(),
     )

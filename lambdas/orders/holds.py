@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from lambdas.contracts.bounds import MAX_TEXT
 from lambdas.contracts.order_states import HOLDABLE_STATES, OrderState
+from lambdas.orders.cancellation import cancel
 from lambdas.orders.domain import Hold, HoldState, Order
 
 
@@ -52,6 +53,21 @@ def lift_hold(order: Order, *, cause: str, now: str) -> Order:
         )
     lifted = _with_hold_state(order, cause, state=HoldState.LIFTED, now=now)
     return lifted if lifted.held else _with_out_of_band_event(lifted)
+
+
+def cancel_held(order: Order, *, cause: str, now: str) -> Order:
+    """Return the order as cancelled because of this hold, which stays; unchanged if it already is.
+
+    The order is undone as any other. Its payment is refunded, unless a dispute has done that.
+
+    Raises:
+        NoSuchHoldError: there is no such hold in force.
+    """
+    held = {hold.cause: hold for hold in order.held}
+    if cause not in held or order.state in (OrderState.REJECTED, OrderState.DISPATCHED):
+        raise NoSuchHoldError(f"order {order.order_id} is {order.state}, not held by {cause!r}")
+    hold = held[cause]
+    return cancel(order, now=now, reason=hold.reason, explanation=hold.explanation)
 
 
 def mark_hold_missed(order: Order, *, now: str) -> Order:

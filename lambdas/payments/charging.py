@@ -17,6 +17,10 @@ which decides what follows. If a refund came before a taking was recorded, the t
 and refunds its money. If a taking came before a refund was recorded, the refund refunds that
 payment too, with a reversing entry.
 
+While a charge is disputed, the provider refunds nothing, and the command fails: the customer would
+have the money twice if the dispute is lost. After a lost dispute the provider's answer is that of a
+refund, and the same entry is posted: the money is back.
+
 A reported order status leads to the same refund, to a note that the charge is kept, or to nothing.
 """
 
@@ -34,8 +38,11 @@ from lambdas.payments.domain import (
     pending_charge,
     tombstone,
 )
-from lambdas.payments.provider import Provider
+from lambdas.payments.provider import ChargeDisputedError, Provider
 from lambdas.runtime.status_queries import RESOLVED, UNCHANGED
+
+DISPUTED = "DISPUTED"
+"""The outcome of a report about an undone order whose charge is disputed."""
 
 
 class Charges(Protocol):
@@ -80,6 +87,7 @@ def refund(command: RefundPayment, charges: Charges, provider: Provider) -> Char
 
     Raises:
         ProviderError: it is unknown whether the provider acted; try again.
+        ChargeDisputedError: the card company has not decided a dispute; try again when it has.
     """
     charge = charges.find_or_create(tombstone(command.order_id))
     # A charge only moves forward through its states, so this loops at most three times.
@@ -99,11 +107,14 @@ def reconcile(
 ) -> str:
     """Keep or refund a charge according to the status of its order; return what was done.
 
-    The charge of an undone order is refunded, at every report. That of a confirmed order is kept.
-    If the order's saga is still running, nothing is done.
+    The charge of an undone order is refunded, at every report; one that is disputed waits for the
+    next. That of a confirmed order is kept. If the order's saga is still running, nothing is done.
     """
     if order.is_undone:
-        return refund(RefundPayment(order_id=order.order_id), charges, provider).state.value
+        try:
+            return refund(RefundPayment(order_id=order.order_id), charges, provider).state.value
+        except ChargeDisputedError:
+            return DISPUTED
     if order.is_confirmed and unresolved_charges.resolve(order.order_id):
         return RESOLVED
     return UNCHANGED

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambdas.contracts.text import printable
 from lambdas.contracts.values import Money
 from lambdas.payments.domain import Charged, ChargeResult, Declined, Voided
-from lambdas.payments.provider import ProviderError
+from lambdas.payments.provider import ChargeDisputedError, ProviderError
 from lambdas.runtime.aws import CONFIG, client
 from lambdas.runtime.function_calls import FunctionFailedError, call_function, state_of
 
@@ -59,11 +59,16 @@ class LambdaProvider:
                 raise _not_understood(response)
 
     def refund(self, key: str) -> None:
-        """Refund through the simulator; raise ProviderError if it has no valid response."""
+        """Refund through the simulator; raise ProviderError if it has no valid response.
+
+        Raise ChargeDisputedError if the simulator refuses because of a dispute.
+        """
         response = self._invoke(operation="refund", key=key)
         match response:
-            case {"state": "REFUNDED" | "VOIDED" | "DECLINED"}:
+            case {"state": "REFUNDED" | "VOIDED" | "DECLINED" | "CHARGED_BACK"}:
                 return
+            case {"state": "DISPUTED"}:
+                raise ChargeDisputedError(f"the charge of order {key} is disputed")
             case _:
                 raise _not_understood(response)
 

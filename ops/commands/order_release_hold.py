@@ -3,7 +3,12 @@
 Without --yes, nothing is done. A hold is named by its cause, the id of the event that requested it:
 `order show` shows it. An order with several holds is dispatched when the last of them is released.
 
-Ends with 0 when nothing holds the order any more, or would, and with 1 when something else does.
+With --cancel the order is cancelled instead, and the hold stays: so nothing leaves. This is for an
+order whose payment was disputed, and whose dispute is lost: the customer, who cannot cancel it, has
+the money back. It is undone as any other order, and its payment is not refunded a second time.
+
+Ends with 0 when nothing holds the order any more, or would, or it is cancelled, and with 1 when
+something else holds it.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -12,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.contracts.times import format_time
-from lambdas.orders.holds import NoSuchHoldError, lift_hold
+from lambdas.orders.holds import NoSuchHoldError, cancel_held, lift_hold
 from lambdas.orders.rows import order_of
 from ops.commands import DONE, NEEDS_ATTENTION
 from ops.commands.options import add_json_option, add_yes_option
@@ -27,6 +32,9 @@ def arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("order_id", metavar="ORDER", help="the order's id")
     parser.add_argument("cause", metavar="CAUSE", help="the cause of the hold")
+    parser.add_argument(
+        "--cancel", action="store_true", help="cancel the order, whose dispute was lost"
+    )
     add_yes_option(parser)
     add_json_option(parser)
 
@@ -35,25 +43,33 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Release the hold, or say which holds would remain. Both are done by a function of orders."""
     order = order_of(RecordCollector(deployed, arguments.order_id).order())
     try:
-        lifted = lift_hold(order, cause=arguments.cause, now=format_time(datetime.now(UTC)))
-        held = [hold.cause for hold in lifted.held]
+        do = cancel_held if arguments.cancel else lift_hold
+        after = do(order, cause=arguments.cause, now=format_time(datetime.now(UTC)))
+        held = [hold.cause for hold in after.held]
         if arguments.yes:
-            command = {"order_id": order.order_id, "cause": arguments.cause}
+            command: dict[str, Any] = {"order_id": order.order_id, "cause": arguments.cause}
+            if arguments.cancel:
+                command["cancel"] = True
             function = deployed.outputs("Orders")["LiftHoldFunction"]
             held = invoke_function(deployed.client("lambda"), function, command)["held"]
     except (NoSuchHoldError, ActionFailedError) as reason:
         raise OperationError(str(reason)) from reason
-    outcome = {"order_id": order.order_id, "lifted": arguments.yes, "held": held}
+    done = "cancelled" if arguments.cancel else "lifted"
+    outcome = {"order_id": order.order_id, done: arguments.yes, "held": held}
     if arguments.json:
         print_json(outcome)
     else:
         print_lines([as_text(outcome)])
-    return NEEDS_ATTENTION if held else DONE
+    return NEEDS_ATTENTION if held and not arguments.cancel else DONE
 
 
 def as_text(outcome: Mapping[str, Any]) -> str:
     """Return a line that says what still holds the order, or would."""
     causes = ", ".join(outcome["held"]) or "nothing"
+    if "cancelled" in outcome:
+        would = "is" if outcome["cancelled"] else "would be"
+        more = "" if outcome["cancelled"] else "; to cancel it, add --yes"
+        return f"order {outcome['order_id']} {would} cancelled{more}"
     if outcome["lifted"]:
         return f"lifted; order {outcome['order_id']} is held by {causes}"
     return f"order {outcome['order_id']} would be held by {causes}; to lift it, add --yes"

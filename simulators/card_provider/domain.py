@@ -5,12 +5,18 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """The state of a key. VOIDED means: refunded before it was charged."""
+    """The state of a key. VOIDED means: refunded before it was charged.
+
+    DISPUTED is CHARGED, with a dispute that is not decided. A lost one leads to CHARGED_BACK: the
+    cardholder has the money.
+    """
 
     CHARGED = "CHARGED"
     DECLINED = "DECLINED"
     REFUNDED = "REFUNDED"
     VOIDED = "VOIDED"
+    DISPUTED = "DISPUTED"
+    CHARGED_BACK = "CHARGED_BACK"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,21 @@ class Refund:
     """
 
     key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """The report that a cardholder disputes a charge, which only the card company makes."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The card company's decision of a dispute: ``won`` says whether the shop keeps the money."""
+
+    key: str
+    won: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +90,11 @@ def repeat_charge(charge: Charge, record: Record) -> Record:
 def to_response(record: Record) -> dict[str, str]:
     """Return the response to a request for a charge.
 
-    A refunded charge is reported as VOIDED: repeating the request takes no money.
+    A charge that was given back is reported as VOIDED: repeating the request takes no money.
     """
-    state = State.VOIDED if record.state is State.REFUNDED else record.state
+    state = {
+        State.REFUNDED: State.VOIDED,
+        State.CHARGED_BACK: State.VOIDED,
+        State.DISPUTED: State.CHARGED,
+    }.get(record.state, record.state)
     return {"state": state, "explanation": record.explanation}

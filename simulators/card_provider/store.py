@@ -58,24 +58,29 @@ def record_refund(table: str, key: str) -> State:
 
 def _refund(table: str, key: str) -> State | None:
     """Refund a charged key; return its new state, or None if the key is unknown."""
+    return record_move(table, key, before=State.CHARGED, after=State.REFUNDED)
+
+
+def record_move(table: str, key: str, *, before: State, after: State) -> State | None:
+    """Move a key from one state to another; return its state now, or None if it is unknown."""
     dynamodb = client("dynamodb")
     try:
         dynamodb.update_item(
             TableName=table,
             Key={"key": {"S": key}},
-            UpdateExpression="SET #state = :refunded",
-            ConditionExpression="#state = :charged",
+            UpdateExpression="SET #state = :after",
+            ConditionExpression="#state = :before",
             ExpressionAttributeNames={"#state": "state"},
             ExpressionAttributeValues={
-                ":refunded": {"S": State.REFUNDED},
-                ":charged": {"S": State.CHARGED},
+                ":after": {"S": after},
+                ":before": {"S": before},
             },
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except dynamodb.exceptions.ConditionalCheckFailedException as failed:
         known = failed.response.get("Item")
         return _record(known).state if known and "state" in known else None
-    return State.REFUNDED
+    return after
 
 
 def _void(table: str, key: str) -> bool:

@@ -22,6 +22,7 @@ from lambdas.payments.domain import (
     posting,
 )
 from lambdas.payments.outbox import Outbox
+from lambdas.payments.provider import ChargeDisputedError
 from lambdas.payments.store import LedgerStore
 from lambdas.runtime.bus import Bus
 from tests.support.aws_fakes import FakeEvents
@@ -56,6 +57,7 @@ class CardProvider:
         self.taken: list[tuple[str, int]] = []
         self.given_back: list[str] = []
         self.voided: set[str] = set()
+        self.disputed: set[str] = set()
         self.calls: list[str] = []
         self._lock = threading.Lock()
 
@@ -73,6 +75,8 @@ class CardProvider:
     def refund(self, key: str) -> None:
         with self._lock:
             self.calls.append("refund")
+            if key in self.disputed:
+                raise ChargeDisputedError
             if key in dict(self.taken) and key not in self.given_back:
                 self.given_back.append(key)
             self.voided.add(key)

@@ -124,3 +124,29 @@ def test_invalid_request_is_an_error_and_has_no_effect(key, items):
     with pytest.raises(ContractError, match="key is missing"):
         handler({"operation": "refund"}, None)
     assert items(key) == {}
+
+
+def act(operation: str, key: str, **more: Any) -> Any:
+    return handler({"operation": operation, "key": key, **more}, None)["state"]
+
+
+def test_disputed_charge_is_refunded_only_after_the_shop_has_won(key):
+    charge(key)
+    assert [act("dispute", key) for _ in range(2)] == ["DISPUTED"] * 2
+    assert refund(key) == {"state": "DISPUTED"}
+    assert charge(key) == TAKEN
+
+    assert [act("decide", key, won=True) for _ in range(2)] == ["CHARGED"] * 2
+    assert refund(key) == {"state": "REFUNDED"}
+    assert act("dispute", key) == "REFUNDED"
+
+
+def test_lost_dispute_gives_the_money_back_once(key, items):
+    charge(key)
+    act("dispute", key)
+    assert act("decide", key, won=False) == "CHARGED_BACK"
+
+    assert [refund(key) for _ in range(2)] == [{"state": "CHARGED_BACK"}] * 2
+    assert charge(key) == VOIDED
+    assert items(key)["state"] == "CHARGED_BACK"
+    assert act("dispute", "no such key") == "UNKNOWN"

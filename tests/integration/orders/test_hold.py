@@ -148,6 +148,19 @@ class TestHandlers:
         with pytest.raises(NoSuchHoldError, match="held by nothing"):
             lift("dispute-3")
 
+    def test_operator_cancels_an_order_because_of_its_hold(
+        self, load: Callable[[str], Handler], kept: Callable[[Order], Order]
+    ):
+        order = kept(held(CONFIRMED_ORDER))
+        command = {"order_id": order.order_id, "cause": "dispute-1", "cancel": True}
+
+        for _ in range(2):
+            assert load("lift_hold")(command, None) == {
+                "order_id": order.order_id,
+                "state": OrderState.WITHDRAWN,
+                "held": ["dispute-1"],
+            }
+
     def test_unliftable_hold_is_an_error(self, load: Callable[[str], Handler]):
         with pytest.raises(NoSuchHoldError, match="there is no order"):
             load("lift_hold")({"order_id": CONFIRMED_ORDER.order_id, "cause": "x"}, None)

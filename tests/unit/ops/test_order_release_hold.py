@@ -117,3 +117,23 @@ def test_refused_release_is_one_line(
     err = capsys.readouterr().err
     assert (code, err.count("\n")) == (2, 1)
     assert said in err
+
+
+@pytest.mark.parametrize(
+    ("options", "commands", "said"),
+    [
+        ((), [], "would be cancelled; to cancel it, add --yes"),
+        (("--yes",), [LiftHold(order_id=ID, cause="a", cancel=True)], "is cancelled"),
+    ],
+)
+def test_lost_dispute_cancels_the_order(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    commands: list[LiftHold],
+    said: str,
+):
+    deployed = Deployed(held("a"), {**ANSWER, "state": "WITHDRAWN", "held": ["a"]})
+
+    assert lift(monkeypatch, deployed, "a", "--cancel", *options) == (0, commands)
+    assert capsys.readouterr().out == f"order {ID} {said}\n"

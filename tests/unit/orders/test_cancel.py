@@ -6,10 +6,16 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.order_states import OrderState
-from lambdas.orders.cancellation import TooLateError, cancel
+from lambdas.orders.cancellation import (
+    DisputedError,
+    TooLateError,
+    cancel,
+    cancel_for_customer,
+)
 from lambdas.orders.customer_view import customer_view
 from lambdas.orders.dedup_key import with_dedup_key
-from lambdas.orders.domain import shard
+from lambdas.orders.domain import Order, shard
+from lambdas.orders.holds import NoSuchHoldError, cancel_held, hold, lift_hold
 from tests.support.order_requests import placed
 from tests.support.order_states import DEFERRED, NOW, changed, order
 
@@ -115,3 +121,38 @@ def test_order_that_is_cancelled_at_once_is_compared_with_no_other():
 
     assert cancel(order, now=NOW).dedup_bucket is None
     assert cancel(replace(order, claimed_by={"one"}), now=NOW).dedup_bucket
+
+
+def disputed(known: Order) -> Order:
+    return hold(known, cause="d", reason="PaymentDisputed", explanation="fraudulent", now=NOW)
+
+
+@pytest.mark.parametrize("state", [OrderState.PLACED, OrderState.CONFIRMED])
+@pytest.mark.parametrize("claimed", [False, True])
+def test_customer_cannot_cancel_while_the_payment_is_disputed(state: OrderState, claimed: bool):
+    known = disputed(order(state, claimed=claimed, wished=False))
+
+    with pytest.raises(DisputedError, match="can be cancelled once the dispute is over"):
+        cancel_for_customer(known, now=NOW)
+    lifted = lift_hold(known, cause="d", now=NOW)
+    assert cancel_for_customer(lifted, now=NOW) == cancel(lifted, now=NOW) != lifted
+
+
+def test_cancellation_that_came_before_the_dispute_is_not_refused():
+    wished = disputed(order(OrderState.PLACED, claimed=True, wished=True))
+    withdrawn = disputed(order(OrderState.WITHDRAWN, claimed=True, wished=True))
+
+    for known in (wished, withdrawn):
+        assert cancel_for_customer(known, now=NOW) is known
+
+
+def test_operator_cancels_an_order_whose_dispute_is_lost_and_its_hold_stays():
+    known = disputed(order(OrderState.CONFIRMED, claimed=False, wished=False))
+
+    after = cancel_held(known, cause="d", now=NOW)
+
+    assert (after.state, after.reason) == (OrderState.WITHDRAWN, "PaymentDisputed")
+    assert after.held == known.held
+    assert cancel_held(after, cause="d", now="later") is after
+    with pytest.raises(NoSuchHoldError, match="is CONFIRMED, not held by 'other'"):
+        cancel_held(known, cause="other", now=NOW)

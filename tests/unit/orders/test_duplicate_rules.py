@@ -114,6 +114,19 @@ class TestRepeated:
         assert find_original(first, both, within=WITHIN) is None
 
 
+def test_disputed_duplicate_is_held_even_where_the_policy_cancels():
+    original, repeated = placed(key="1"), placed(key="2")
+    dispute = Hold(
+        cause="d", reason="PaymentDisputed", explanation="x", state=HoldState.HELD, at=str(NOW)
+    )
+    order = replace(repeated, state=OrderState.CONFIRMED, sequence=2, holds=(dispute,))
+
+    after = resolve_duplicate(order, repeats=original, policy="cancel", now=NOW.isoformat())
+
+    assert (after.state, after.duplicate_of) == (OrderState.CONFIRMED, original.order_id)
+    assert [hold.reason for hold in after.held] == ["PaymentDisputed", "DuplicateOrder"]
+
+
 LIFTED = Hold(cause="c", reason="R", explanation="x", state=HoldState.LIFTED, at=NOW.isoformat())
 
 

@@ -11,7 +11,7 @@ from lambdas.contracts.transient import TRANSIENT_ERRORS
 from lambdas.contracts.values import Money
 from lambdas.payments.domain import Charged, Declined, Voided
 from lambdas.payments.lambda_provider import LambdaProvider
-from lambdas.payments.provider import ProviderError
+from lambdas.payments.provider import ChargeDisputedError, ProviderError
 from tests.support.doubles import OneFunction
 
 
@@ -52,11 +52,17 @@ def test_explanation_is_escaped_so_that_ledger_and_events_can_have_it(text):
     assert result.explanation.isprintable()
 
 
-@pytest.mark.parametrize("state", ["REFUNDED", "VOIDED", "DECLINED"])
+@pytest.mark.parametrize("state", ["REFUNDED", "VOIDED", "DECLINED", "CHARGED_BACK"])
 def test_refund_is_requested_under_its_key(state):
     client = OneFunction({"state": state})
     LambdaProvider("simulator", lambda_client=client).refund("o-1")
     assert client.requests == [{"operation": "refund", "key": "o-1"}]
+
+
+def test_refund_of_a_disputed_charge_is_an_error_that_waits_for_a_person():
+    with pytest.raises(ChargeDisputedError, match="the charge of order o-1 is disputed"):
+        LambdaProvider("simulator", lambda_client=OneFunction({"state": "DISPUTED"})).refund("o-1")
+    assert ChargeDisputedError.__name__ not in TRANSIENT_ERRORS
 
 
 @pytest.mark.parametrize("response", [{"state": "MAYBE"}, {"state": "DECLINED"}, None, "CHARGED"])

@@ -9,6 +9,7 @@ import pytest
 
 from lambdas.contracts.order_states import OrderState
 from lambdas.orders.domain import Order
+from lambdas.orders.holds import hold
 from lambdas.orders.rows import row_of
 from lambdas.runtime.dynamodb import to_item
 from tests.support.order_api import Handler, content
@@ -51,6 +52,19 @@ class TestCancelOrder:
         assert content(answer) == {"order_id": order.order_id, "state": state}
         assert cancel_order(asked, None) == answer
         assert content(get_order(query(order.order_id), None))["state"] == state
+
+    def test_disputed_order_is_a_conflict_that_says_why(
+        self, cancel_order: Handler, keep: Callable[[Order], Order]
+    ):
+        confirmed = replace(placed(), state=OrderState.CONFIRMED, sequence=2)
+        dispute = {"cause": "d", "reason": "PaymentDisputed", "explanation": "fraudulent"}
+        order = keep(hold(confirmed, **dispute, now=confirmed.placed_at))
+
+        answer = cancel_order(query(order.order_id, method="DELETE"), None)
+
+        assert answer["statusCode"] == 409
+        assert content(answer)["type"].endswith(":payment-disputed")
+        assert "can be cancelled once the dispute is over" in content(answer)["detail"]
 
     def test_dispatched_order_is_a_conflict(
         self, cancel_order: Handler, keep: Callable[[Order], Order], dynamodb: Any, table: str
