@@ -70,10 +70,11 @@ class Environment:
     as went on in the minute before, up to some 4,500 in each of the ``resuming_runs``.
     """
     resuming_runs: int = 1
-    """How many runs of the job that resumes orders share its work; 1 to 16.
+    """How many runs of the job that resumes orders share its work; 1 to 16."""
+    expiring_runs: int = 1
+    """How many runs of the job that deletes expired orders share its work; 1 to 16.
 
-    As many share that of the job that deletes expired ones: on average, each deletes eleven a
-    second.
+    On average, each deletes eleven a second.
     """
     max_open_orders: int = 72_000
     """The largest backlog with which new orders are accepted; above it they are answered with 429.
@@ -248,6 +249,7 @@ PROD = Environment(
     topic_key=True,
     resumed_per_minute=3_000,
     resuming_runs=16,
+    expiring_runs=16,
     max_open_orders=180_000,
     lead_time=Duration.days(2),
     customer_limits=CustomerLimits(orders=50, units=10_000, value=50_000_00, orders_a_day=200),

@@ -138,7 +138,7 @@ def _build_object(kind: type, data: object, path: str, problems: list[str]) -> A
         place = f"{path}.{field.name}" if path else field.name
         if field.name in data:
             values[field.name] = _build(types[field.name], data[field.name], place, problems)
-        elif field.default is MISSING:
+        elif field.default is MISSING and field.default_factory is MISSING:
             problems.append(f"{place} is missing")
     return kind(**values) if len(problems) == found else None
 

@@ -179,7 +179,9 @@ def _build(kind: Any, data: object, path: str, problems: list[FieldProblem]) -> 
     values: dict[str, Any] = {}
     for each in fields(kind):
         type_, rule = rules_of(kind)[each.name]
-        if each.name not in data and each.default is not MISSING:
+        if each.name not in data and not (
+            each.default is MISSING and each.default_factory is MISSING
+        ):
             continue
         place = f"{path}.{each.name}".lstrip(".")
         value: Any = data.get(each.name)

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.inventory import ReservationState, ReservationUnresolved
 from lambdas.contracts.orders import OrderStatusReported
@@ -19,6 +21,7 @@ from lambdas.inventory.domain import INDEX_SHARDS, reservation_unresolved
 from lambdas.inventory.store import Reservations
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.dynamodb import from_item, to_item
+from lambdas.runtime.log import log_error
 from lambdas.runtime.status_queries import RESOLVED, UNCHANGED, QueryOutcome, publish_queries
 
 if TYPE_CHECKING:
@@ -53,13 +56,23 @@ class UnresolvedReservations:
         """Claim a row for a query: record ``now`` as its last activity, and count the query.
 
         Return the number of the query, from 1. Return None if the row has changed since it was
-        read, because the reservation was resolved or another run claimed it.
+        read, because the reservation was resolved or another run claimed it. A count that is no
+        number, because somebody edited the row, begins again.
         """
+        try:
+            return self._claim(row, "SET last_activity_at = :now ADD query_count :one", now=now)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationException":
+                raise
+            log_error("query_count_replaced", order_id=row["order_id"], error=str(error))
+            return self._claim(row, "SET last_activity_at = :now, query_count = :one", now=now)
+
+    def _claim(self, row: dict[str, Any], update: str, *, now: str) -> int | None:
         try:
             answer = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=to_item({"order_id": row["order_id"]}),
-                UpdateExpression="SET last_activity_at = :now ADD query_count :one",
+                UpdateExpression=update,
                 ConditionExpression="unresolved_shard = :shard AND last_activity_at = :seen",
                 ExpressionAttributeValues=to_item(
                     {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import decode, encode
-from lambdas.notifications.email_records import SENT, EmailRecord
+from lambdas.notifications.email_records import SENT, EmailOutcomeUnknownError, EmailRecord
 from lambdas.runtime.dynamodb import from_item, refused_row, to_item
 
 if TYPE_CHECKING:
@@ -41,17 +41,33 @@ class EmailRecords:
         return None
 
     def mark_sent(self, record: EmailRecord, message_id: str, *, now: str) -> EmailRecord:
-        """Record that SES accepted the e-mail; return the record as it is now."""
-        response = self._dynamodb.update_item(
-            TableName=self._table,
-            Key=to_item({"order_id": record.order_id, "kind": record.kind}),
-            UpdateExpression="SET #state = :sent, changed_at = :now, message_id = :message_id",
-            ExpressionAttributeNames={"#state": "state"},
-            ExpressionAttributeValues=to_item(
-                {":sent": SENT, ":now": now, ":message_id": message_id}
-            ),
-            ReturnValues="ALL_NEW",
-        )
+        """Record that SES accepted the e-mail; return the record as it is now.
+
+        Raises:
+            EmailOutcomeUnknownError: the record is gone, or another attempt's. It is not changed.
+        """
+        try:
+            response = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item({"order_id": record.order_id, "kind": record.kind}),
+                UpdateExpression="SET #state = :sent, changed_at = :now, message_id = :message_id",
+                ConditionExpression="claim = :claim",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues=to_item(
+                    {
+                        ":sent": SENT,
+                        ":now": now,
+                        ":message_id": message_id,
+                        ":claim": record.claim,
+                    }
+                ),
+                ReturnValues="ALL_NEW",
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            raise EmailOutcomeUnknownError(
+                f"the e-mail {record.kind} of order {record.order_id} was sent as {message_id}, "
+                "and its record was changed by another"
+            ) from None
         return decode(EmailRecord, from_item(response["Attributes"]))
 
     def delete(self, record: EmailRecord) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Any
 
-from lambdas.contracts.bounds import ArrayBounds, TextBounds
+from lambdas.contracts.bounds import ArrayBounds, IntegerBounds, TextBounds
 from lambdas.contracts.commands import TECHNICAL_FAILURE
 from lambdas.contracts.order_states import TERMINAL_STATES, UNDONE_STATES, OrderState
 from lambdas.contracts.orders import DISPUTED
@@ -23,6 +23,8 @@ from lambdas.contracts.values import (
 
 STALLED_AFTER = timedelta(minutes=5)
 """How long after an event of an open order the first check whether it has stalled takes place."""
+LAST_SECOND = 7_258_118_399
+"""The last second of the year 2199, since 1970: times of contracts end there."""
 MAX_HOLDS = 100
 """How often an order can be held. A view's row has an attribute for each event, and 400 KB."""
 
@@ -98,7 +100,7 @@ class Order:
     """The same as a sentence, or a failed step's error: AWS keeps 32,768 characters of one."""
     claim_owner: str | None = None
     """The id of the saga execution that works on the order."""
-    claim_until: int | None = None
+    claim_until: Annotated[int, IntegerBounds(maximum=LAST_SECOND)] | None = None
     """When the claim expires, in seconds since 1970."""
     claimed_by: Set[str] | None = None
     """The first ``MAX_CLAIMS`` executions that claimed the order, and the one that does now."""

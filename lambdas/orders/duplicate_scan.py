@@ -168,7 +168,7 @@ class DuplicateScan:
         )
         if not self._dry_run and not self._orders.replace(order, after):
             return order, "undecided"
-        done = "cancelled" if self._policy == CANCEL else "held"
+        done = "held" if self._policy != CANCEL or order.is_disputed else "cancelled"
         outcome = "too_late" if order.state == OrderState.DISPATCHED else done
         ids = {"order_id": order.order_id, "repeats": earlier.order_id}
         log("duplicate_found", outcome=outcome, dry_run=self._dry_run, **ids)

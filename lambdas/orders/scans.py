@@ -116,6 +116,17 @@ class OrderScans(Orders):
                 if len(found) > 1 and new:
                     yield self._read(found)
 
+    def replace(self, before: Order, after: Order) -> bool:
+        """Write ``after`` as ``Orders`` does; leave out and remember what could not be read again.
+
+        A number of an edited row may be the last that fits its column.
+        """
+        try:
+            return super().replace(before, after)
+        except ContractError as error:
+            self._leave_out(before.order_id, error)
+            return False
+
     def raise_if_unreadable(self) -> None:
         """Raise UnreadableError if a row could not be read since the last call."""
         ids, self._unreadable = sorted(set(self._unreadable)), []
@@ -130,12 +141,15 @@ class OrderScans(Orders):
             try:
                 order = self.find(key["order_id"])
             except ContractError as error:
-                log_error("order_unreadable", order_id=key["order_id"], error=repr(error))
-                self._unreadable.append(key["order_id"])
+                self._leave_out(key["order_id"], error)
                 continue
             if order:
                 orders.append(order)
         return orders
+
+    def _leave_out(self, order_id: str, error: ContractError) -> None:
+        log_error("order_unreadable", order_id=order_id, error=repr(error))
+        self._unreadable.append(order_id)
 
     def _count(
         self,
@@ -162,6 +176,7 @@ class OrderScans(Orders):
     def _pages(
         self, index: str, sorted_by: str, *, shards: Iterable[str], before: str, limit: int
     ) -> Iterator[list[Order]]:
+        # Rows that cannot be read stay first in their shard, so they must not fill the limit.
         condition = f"{index} = :shard AND {sorted_by} < :before"
         turns = deque(
             self._query(index, condition, {":shard": shard, ":before": before}, size=PAGE_SIZE)
@@ -171,8 +186,9 @@ class OrderScans(Orders):
         while turns and found < limit:
             pages = turns.popleft()
             if (keys := next(pages, None)) is not None:
-                yield self._read(keys)
-                found += len(keys)
+                orders = self._read(keys)
+                found += len(orders)
+                yield orders
                 turns.append(pages)
 
     def _keys_of_bucket(self, bucket: str) -> Iterator[dict[str, Any]]:

@@ -34,9 +34,10 @@ _ADD = """
 INSERT INTO payments.outbox (event_id, order_id, kind) VALUES (:event_id, :order_id, :kind)
 """
 _DUE = """
-SELECT e.order_id, e.kind, e.debit, e.credit, e.amount, e.currency, e.occurred_at
-FROM payments.outbox o JOIN payments.entries e ON e.order_id = o.order_id AND e.kind = o.kind
+SELECT o.event_id, o.order_id, o.kind, e.debit, e.credit, e.amount, e.currency, e.occurred_at
+FROM payments.outbox o LEFT JOIN payments.entries e ON e.order_id = o.order_id AND e.kind = o.kind
 WHERE o.recorded_at < now() - CAST(:age AS interval)
+AND o.event_id <> ALL(CAST(:left_out AS text[]))
 ORDER BY o.recorded_at LIMIT :row_limit
 """
 _DUE_IDS = """
@@ -104,33 +105,37 @@ class Outbox:
     def sweep(self) -> SweepOutcome:
         """Publish the due events, oldest first, in pages; stop early if the bus rejects some.
 
-        Two sweeps at the same time publish the same events twice, with the same ids. An entry from
-        which no event can be made does not stop the others. Raises what ``publish`` raises.
+        Two sweeps at the same time publish the same events twice, with the same ids. Entries from
+        which no event can be made do not stop the others, however many there are: further pages
+        leave them out. Raises what ``publish`` raises.
         """
-        published = rejected = 0
-        unreadable: dict[str, None] = {}
-        for _ in range(PAGES):
-            rows = self._due_rows()
+        published = rejected = pages = 0
+        unreadable: dict[str, str] = {}
+        while pages < PAGES:
+            rows = self._due_rows(left_out=list(unreadable))
             page: list[LedgerEvent] = []
-            for row in rows:
+            for event_id, *row in rows:
                 try:
                     page.append(_to_event(row))
                 except Exception as error:  # noqa: BLE001 -- no I/O: whatever it is, it comes again
-                    unreadable[f"{row[0]}/{row[1]}: {type(error).__name__}: {error}"] = None
+                    unreadable[event_id] = f"{row[0]}/{row[1]}: {type(error).__name__}: {error}"
             taken = self.publish(page)
             published += taken
             rejected = len(page) - taken
-            if rejected or not taken or len(rows) < PAGE:
+            pages += bool(taken)
+            if rejected or len(rows) < PAGE:
                 break
-        return SweepOutcome(published, rejected, tuple(unreadable))
+        return SweepOutcome(published, rejected, tuple(unreadable.values()))
 
     def due_event_ids(self) -> list[str]:
         """Return the ids of the events that a sweep would publish, oldest first."""
         rows = self._database.run(_DUE_IDS, age=f"{SWEEP_AFTER} seconds", row_limit=PAGE * PAGES)
         return [event_id for (event_id,) in rows]
 
-    def _due_rows(self) -> list[Row]:
-        return self._database.run(_DUE, age=f"{SWEEP_AFTER} seconds", row_limit=PAGE)
+    def _due_rows(self, *, left_out: Sequence[str]) -> list[Row]:
+        return self._database.run(
+            _DUE, age=f"{SWEEP_AFTER} seconds", left_out=left_out, row_limit=PAGE
+        )
 
 
 def _to_event(row: Row) -> LedgerEvent:

@@ -120,15 +120,21 @@ class PurchaseOrders:
         )
 
     def _update_open(self, purchase_order_id: str, update: str, values: dict[str, str]) -> None:
-        """Update an open order; do nothing if another run closed it: a delivery counts once."""
+        """Update an open order; do nothing if another run closed it: a delivery counts once.
+
+        An open order is one that awaits something, also if somebody edited its row. Otherwise many
+        such rows would stay due, before all others.
+        """
+        # DynamoDB refuses names that no expression has.
+        names: Any = {"ExpressionAttributeNames": {"#state": "state"}} if "#state" in update else {}
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key=to_item({"purchase_order_id": purchase_order_id}),
                 UpdateExpression=update,
-                ConditionExpression="#state = :open",
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=to_item({":open": PurchaseOrderState.OPEN, **values}),
+                ConditionExpression="attribute_exists(awaiting)",
+                **names,
+                ExpressionAttributeValues=to_item(values),
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return

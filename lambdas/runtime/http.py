@@ -81,7 +81,7 @@ def form(event: Mapping[str, Any]) -> dict[str, str]:
 
     https://url.spec.whatwg.org/#application/x-www-form-urlencoded
     """
-    text = str(event.get("body", ""))
+    text = str(event.get("body") or "")
     if len(text) > MAX_FORM:
         return {}
     try:
@@ -94,7 +94,7 @@ def form(event: Mapping[str, Any]) -> dict[str, str]:
 
 def header(event: Request, name: str) -> str:
     """Return a header's value, or an empty string. ``name`` is in lower case, as in HTTP APIs."""
-    return str(event.get("headers", {}).get(name.lower(), ""))
+    return str((event.get("headers") or {}).get(name.lower(), ""))
 
 
 def query_parameters(event: Request) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from lambdas.contracts.requests import Choice, Sku, Text
 from lambdas.contracts.responses import UNLIMITED
 from lambdas.contracts.routes import OPERATOR, Route
 from lambdas.contracts.values import Money, Time
-from lambdas.storefront.sales import MINUTE, PRODUCT
+from lambdas.storefront.sales import MINUTE, PRODUCT, Total
 
 MAX_PAGE_SIZE = 100
 MAX_PAGE_TOKEN = 400
@@ -133,9 +133,9 @@ class SalesCount:
     """The sales of one minute, or of one product. Amounts are in minor units."""
 
     currency: str
-    orders: int
-    units: int
-    amount: int
+    orders: Total
+    units: Total
+    amount: Total
     minute: str | None = None
     sku: str | None = None
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import md5
-from typing import Any
+from typing import Annotated, Any
 
+from lambdas.contracts.bounds import IntegerBounds
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.orders import OrderConfirmed
 
@@ -19,8 +20,21 @@ MAX_TRANSACTION_ITEMS = 100
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html"""
 MINUTE, PRODUCT = "minute", "product"
 """The kinds of counters."""
+Total = Annotated[int, IntegerBounds(minimum=1 - 10**38, maximum=10**38 - 1)]
+"""A sum over many orders. It may exceed what a contract's integer may be, up to the 38 digits that
+DynamoDB keeps. Some readers of JSON round it above 2^53.
+"""
 CounterKey = tuple[str, str]
 """A counter's partition key (day, kind and bucket) and its sort key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What a counter has counted."""
+
+    orders: Total
+    units: Total
+    amount: Total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.codec import ContractError, decode, encode
 from lambdas.runtime.dynamodb import READ_RETRY, batch_get, from_item, put_if_newer, to_item
+from lambdas.runtime.log import log_error
 from lambdas.storefront.availability import Availability
 from lambdas.storefront.order_upserts import OrderUpsert
 from lambdas.storefront.products import ProductOffers
-from lambdas.storefront.sales import BUCKETS, Sale, partition_key, sum_increments
+from lambdas.storefront.sales import BUCKETS, Counts, Sale, partition_key, sum_increments
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -172,7 +173,8 @@ class SalesView:
     def read_counters(self, day: str, per: str) -> Iterator[tuple[str, dict[str, int]]]:
         """Yield a day's counters, by minute or product, each as sort key and counts.
 
-        A counter is spread over buckets, so its sort key comes once for each bucket that has it.
+        A counter is spread over buckets, so its sort key comes once for each bucket that has it. A
+        row that has no counts, because somebody edited it, is left out.
         """
         pages = self._dynamodb.get_paginator("query")
         for bucket in range(BUCKETS):
@@ -185,7 +187,11 @@ class SalesView:
                 ),
             ):
                 for row in map(from_item, page["Items"]):
-                    yield row.pop("sort_key"), {n: row[n] for n in ("orders", "units", "amount")}
+                    try:
+                        yield row["sort_key"], encode(decode(Counts, row))
+                    except ContractError as error:
+                        key = f"{row['partition_key']} {row['sort_key']}"
+                        log_error("counter_left_out", key=key, error=str(error))
 
     def _put_counted_marker(self, sale: Sale) -> dict[str, Any]:
         return {

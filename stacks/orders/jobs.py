@@ -67,7 +67,8 @@ class OrderJobs(Construct):
             grant(function, "dynamodb:GetItem", on=orders.table_arn)
             return function
 
-        shared = [{"run": n} for n in range(env.resuming_runs)] if env.resuming_runs > 1 else [{}]
+        def shared(runs: int) -> list[dict[str, int]]:
+            return [{"run": n} for n in range(runs)] if runs > 1 else [{}]
 
         def grant_query(function: ServiceFunction, index: OrderColumn) -> None:
             grant(function, "dynamodb:Query", on=f"{orders.table_arn}/index/{index}")
@@ -88,7 +89,7 @@ class OrderJobs(Construct):
             timeout=Duration.seconds(60),
             # Lambda assigns CPU by memory, and most of the time of a resumed order is CPU time.
             memory_mib=1_024,
-            runs=shared,
+            runs=shared(env.resuming_runs),
         )
         for table in (orders, self.checkpoints):
             grant(republish_stalled, "dynamodb:PutItem", on=table.table_arn)
@@ -151,11 +152,11 @@ class OrderJobs(Construct):
                 "expire_orders",
                 {
                     "RETENTION_DAYS": str(int(env.orders_retention.to_days())),
-                    "EXPIRING_RUNS": str(env.resuming_runs),
+                    "EXPIRING_RUNS": str(env.expiring_runs),
                 },
                 every=Duration.minutes(15),
                 timeout=Duration.minutes(5),
-                runs=shared,
+                runs=shared(env.expiring_runs),
             )
             grant(expire_orders, "dynamodb:PutItem", on=orders.table_arn)
             grant_query(expire_orders, OrderColumn.CLOSED_SHARD)

@@ -1,7 +1,7 @@
 """Between JSON and the contracts: tolerant of more, clear about less."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -159,3 +159,12 @@ class TestStrEnum:
         with pytest.raises(ContractError) as refused:
             decode(Paint, {"colour": value})
         assert refused.value.problems == [f"colour must be one of RED, BLUE, not {found}"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    names: tuple[str, ...] = field(default_factory=tuple)
+
+
+def test_field_with_a_factory_of_its_default_may_be_missing():
+    assert decode(Listed, {}) == Listed()

@@ -255,3 +255,27 @@ class TestRun:
                 "lambdas.inventory.query_stale_reservations",
                 **{name: value for name, value in given.items() if name != missing},
             )
+
+
+@pytest.mark.parametrize("count", [{"S": "two"}, {"NS": ["1", "2"]}, {"NULL": True}], ids=str)
+def test_edited_count_begins_again_and_others_are_queried(
+    dynamodb: Any, inventory: Inventory, count: Any, capsys: pytest.CaptureFixture[str]
+):
+    first, second = make_stale(inventory, 2)
+    dynamodb.update_item(
+        TableName=inventory.reservations_table,
+        Key={"order_id": {"S": first}},
+        UpdateExpression="SET query_count = :edited",
+        ExpressionAttributeValues={":edited": count},
+    )
+    events = FakeEvents()
+    for now in (STALE_AT, STALE_AT + 2 * STALE_AFTER):
+        poller(dynamodb, inventory, events).query_stale(now=now)
+
+    assert [(q.data.order_id, q.metadata.sequence) for q in queries(events)] == [
+        (first, 1),
+        (second, 1),
+        (first, 2),
+        (second, 2),
+    ]
+    assert capsys.readouterr().out.count("query_count_replaced") == 1

@@ -109,6 +109,32 @@ class TestOrders:
     def ids(self, content: Any) -> list[str]:
         return [order["order_id"] for order in content["orders"]]
 
+    @pytest.mark.parametrize(
+        "edited", [{"total": "much"}, {"x/y/9": "a state"}, {"listing_key": "no#o2"}]
+    )
+    def test_edited_row_is_left_out_and_logged(
+        self,
+        get: Get,
+        orders: CustomerOrdersView,
+        dynamodb: Any,
+        edited: dict[str, Any],
+        capsys: pytest.CaptureFixture[str],
+    ):
+        project(orders, *(placed(f"o{minute}", minute=minute) for minute in (1, 2, 3)))
+        ((name, value),) = edited.items()
+        dynamodb.update_item(
+            TableName=orders._table,
+            Key={"order_id": {"S": "o2"}},
+            UpdateExpression="SET #name = :value",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues={":value": {"S": value}},
+        )
+
+        status, content = get()
+
+        assert (status, self.ids(content)) == (200, ["o3", "o1"])
+        assert '"order_left_out", "level": "ERROR", "order_id": "o2"' in capsys.readouterr().out
+
     def test_own_orders_are_listed_newest_first(self, get: Get, orders: CustomerOrdersView):
         project(orders, *(placed(f"o{minute}", minute=minute) for minute in (2, 4, 1, 3)))
         project(orders, confirmed("o2"), placed("theirs", "bob"), confirmed("unplaced"))

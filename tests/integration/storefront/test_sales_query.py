@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from lambdas.storefront.sales import build_sales, split_into_transactions
+from lambdas.runtime.dynamodb import to_item
+from lambdas.storefront.sales import build_sales, partition_key, split_into_transactions
 from lambdas.storefront.store import (
     SalesView,
 )
@@ -13,12 +14,18 @@ from tests.support.order_events import confirmed
 from tests.support.queries import Get, make_get
 
 
+def add_row(dynamodb: Any, table: str, sort_key: str, **columns: Any) -> None:
+    row = {"partition_key": partition_key("2026-12-01", "product", 0), "sort_key": sort_key}
+    dynamodb.put_item(TableName=table, Item=to_item(row | columns))
+
+
 class TestSales:
     @pytest.fixture
-    def get(
-        self, load_handler: Callable[..., Any], make_table: Callable[..., str], dynamodb: Any
-    ) -> Get:
-        table = make_table("view", "partition_key", sorted_by="sort_key")
+    def table(self, make_table: Callable[..., str]) -> str:
+        return make_table("view", "partition_key", sorted_by="sort_key")
+
+    @pytest.fixture
+    def get(self, load_handler: Callable[..., Any], table: str, dynamodb: Any) -> Get:
         published = [confirmed(f"o{i}", minute=26 + i % 2) for i in range(12)]
         for group in split_into_transactions(build_sales(published)):
             SalesView(table, dynamodb=dynamodb).count(group)
@@ -40,6 +47,35 @@ class TestSales:
             {"sku": "85123A", "currency": "GBP", "orders": 12, "units": 72, "amount": 18_360},
             {"sku": "W/71053", "currency": "GBP", "orders": 12, "units": 24, "amount": 8_136},
         ]
+
+    @pytest.mark.parametrize("amount", [2**53, 10**37])
+    def test_sum_above_what_an_integer_of_a_contract_may_be_is_shown(
+        self, get: Get, table: str, dynamodb: Any, amount: int
+    ):
+        add_row(dynamodb, table, "A/GBP", orders=1, units=1, amount=amount)
+
+        status, content = get(day="2026-12-01", per="product")
+
+        assert status == 200
+        assert content["sales"][1] == {
+            "sku": "A", "currency": "GBP", "orders": 1, "units": 1, "amount": amount
+        }  # fmt: skip
+
+    @pytest.mark.parametrize("edited", [{"units": "many"}, {"units": None}, {}])
+    def test_edited_counter_is_left_out_and_logged(
+        self,
+        get: Get,
+        table: str,
+        dynamodb: Any,
+        edited: dict[str, Any],
+        capsys: pytest.CaptureFixture[str],
+    ):
+        add_row(dynamodb, table, "A/GBP", orders=1, amount=1, **edited)
+
+        status, content = get(day="2026-12-01", per="product")
+
+        assert (status, [each["sku"] for each in content["sales"]]) == (200, ["85123A", "W/71053"])
+        assert "2026-12-01/product/0 A/GBP" in capsys.readouterr().out
 
     def test_sales_of_another_day_are_empty(self, get: Get):
         assert get(day="2026-12-02", per="product")[1]["sales"] == []

@@ -213,3 +213,10 @@ class TestCachedResponse:
     @pytest.mark.parametrize("spelt", ["", '"other"', "nonsense,,"])
     def test_other_etag_gets_the_whole_body(self, spelt: str):
         assert cached_response({"headers": {"if-none-match": spelt}}, {"n": 1})["statusCode"] == 200
+
+
+def test_null_of_an_http_api_counts_as_absent():
+    event: dict[str, Any] = {"body": None, "headers": None}
+
+    assert form(event) == {}
+    assert header(event, "origin") == ""

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from lambdas.contracts.bounds import MAX_INTEGER
 from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.times import format_time
 from lambdas.orders import scans
 from lambdas.orders.domain import STALLED_AFTER
 from lambdas.orders.rows import row_of
 from lambdas.orders.scans import UnreadableError
+from lambdas.orders.stalled_orders import ATTENTION_AFTER
 from lambdas.runtime.dynamodb import to_item
 from tests.support.order_jobs import Job, Killed, World
 from tests.support.spy import Spy
@@ -26,6 +28,8 @@ from tests.support.stalled_orders import (
     report,
     run,
 )
+
+LONG_AGO = format_time(NOW - ATTENTION_AFTER)
 
 
 def test_run_is_bounded_and_the_next_continues(
@@ -185,6 +189,36 @@ def test_row_with_a_value_that_no_order_has_does_not_stop_the_others(
 def test_unreadable_row_does_not_stop_the_others(job: Job, world: World):
     bad, other = of_one_shard(world, 2)
     world.garble(bad)
+    events = fake_bus(job)
+
+    with pytest.raises(UnreadableError, match=bad.order_id):
+        job.run()
+
+    assert order_ids(events) == [other.order_id]
+
+
+def test_many_unreadable_rows_of_some_shards_do_not_stop_the_other_shards(job: Job, world: World):
+    """They stay due, before all others of their shards."""
+    for bad in of_one_shard(world, 3):
+        world.garble(bad)
+    other = world.placed("other", OLD, order_id=f"b{'0' * 31}", open_shard="b")
+    job.set(AT_FIRST=1)
+    events = fake_bus(job)
+
+    with pytest.raises(UnreadableError, match="3 rows"):
+        job.run()
+
+    assert order_ids(events) == [other.order_id]
+
+
+@pytest.mark.parametrize(
+    "edited", [{"claim_until": MAX_INTEGER}, {"sequence": MAX_INTEGER, "changed_at": LONG_AGO}]
+)
+def test_number_that_fits_no_row_any_more_does_not_stop_the_others(
+    job: Job, world: World, edited: dict[str, Any]
+):
+    bad, other = of_one_shard(world, 2)
+    world.keep(replace(bad, **edited))
     events = fake_bus(job)
 
     with pytest.raises(UnreadableError, match=bad.order_id):

@@ -121,3 +121,26 @@ def test_inventory_that_does_not_answer_is_called_again_by_the_next_run(
         deliver(orders, inventory)
     assert [row["state"] for row in rows()] == ["OPEN", "DELIVERED"]
     assert deliver(orders, inventory) == 1
+
+
+def test_edited_rows_let_others_come_first(
+    orders: PurchaseOrders,
+    inventory: Inventory,
+    monkeypatch: pytest.MonkeyPatch,
+    dynamodb: Any,
+    table: str,
+):
+    monkeypatch.setattr(module, "MAX_ORDERS", 1)
+    raise_purchase_orders(orders, "A", "B")
+    (first,) = orders.due_ids(now=NOW, limit=1)
+    dynamodb.update_item(
+        TableName=table,
+        Key={"purchase_order_id": {"S": first}},
+        UpdateExpression="SET #state = :edited",
+        ExpressionAttributeNames={"#state": "state"},
+        ExpressionAttributeValues={":edited": {"S": "open"}},
+    )
+
+    with pytest.raises(FollowUpFailedError, match="state must be one of"):
+        deliver(orders, inventory)
+    assert deliver(orders, inventory) == 1
