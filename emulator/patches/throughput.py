@@ -4,7 +4,8 @@ AWS: scales out. An invocation that waits for a new execution environment uses a
 free first. Here a few cores have to do everything.
 MiniStack 1.5.33: starts a process whenever all processes of a function are busy. To start one takes
 the time of fifty invocations, so under load the starts delay each other until they time out, and
-too many processes take the cores from each other. It starts a thread for each request that may call
+too many processes take the cores from each other. The time-out of a task begins while its function
+has no free process. It starts a thread for each request that may call
 back, each invocation and each task, and parses every JSONata expression each time it is evaluated.
 Can go: when `bench/order_throughput.py` shows no difference without it.
 """
@@ -42,6 +43,7 @@ def install() -> None:
     stepfunctions.ThreadPoolExecutor = _executor
     _remember_expressions()
     _wait_for_the_warm()
+    _invoke_in_turn()
 
 
 class _Thread:
@@ -153,3 +155,17 @@ def _wait_for_the_warm() -> None:
 
     lambda_svc.acquire_worker, lambda_svc.release_worker = acquired, released
     lambda_runtime.Worker._spawn = spawned
+
+
+def _invoke_in_turn() -> None:
+    """Let the time-out of a task begin when its function has a process for it, as on AWS."""
+    turns: defaultdict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(_MOST))
+    run = stepfunctions._invoke_resource_with_timeout
+
+    def invoked(resource: str, arguments: Any, timeout: float) -> Any:
+        if ":::lambda:" not in resource:
+            return run(resource, arguments, timeout)
+        with turns[arguments["FunctionName"]]:
+            return run(resource, arguments, timeout)
+
+    stepfunctions._invoke_resource_with_timeout = invoked

@@ -8,9 +8,10 @@ from typing import Any, cast
 
 import pytest
 from ministack.core import lambda_runtime
-from ministack.services import lambda_svc
+from ministack.services import lambda_svc, stepfunctions
 
 from emulator.patches import throughput
+from tests.support.deliveries import eventually
 
 FUNCTION = "take-payment"
 
@@ -83,3 +84,37 @@ def test_process_is_started_for_an_invocation_that_waits(processes: Processes) -
 
     assert started is processes.all[-1]
     assert len(processes.all) == throughput._MOST
+
+
+def test_timeout_of_a_task_begins_when_its_function_has_a_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ends = threading.Event()
+    begun: list[str] = []
+
+    def task(_: str, arguments: dict[str, str], __: float) -> None:
+        begun.append(arguments["FunctionName"])
+        assert ends.wait(5)
+
+    monkeypatch.setattr(stepfunctions, "_invoke_resource_with_timeout", task)
+    throughput._invoke_in_turn()
+
+    def invoke(function: str) -> Future[None]:
+        return pool.submit(
+            stepfunctions._invoke_resource_with_timeout,
+            "arn:aws:states:::lambda:invoke",
+            {"FunctionName": function},
+            8,
+        )
+
+    with ThreadPoolExecutor(throughput._MOST + 2) as pool:
+        tasks = [invoke(FUNCTION) for _ in range(throughput._MOST + 1)]
+        tasks.append(invoke("book-shipment"))
+        eventually(lambda: "book-shipment" in begun)
+        waiting = begun.count(FUNCTION)
+        ends.set()
+        for each in tasks:
+            each.result(timeout=5)
+
+    assert waiting == throughput._MOST
+    assert begun.count(FUNCTION) == throughput._MOST + 1
