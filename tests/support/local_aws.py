@@ -1,14 +1,7 @@
-"""Fixtures for code that needs the behaviour of DynamoDB: MiniStack, in a process of its own."""
+"""Fixtures for code that needs the behaviour of DynamoDB: MiniStack, in this process."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.error import URLError
 from uuid import uuid4
 
 import boto3
@@ -17,44 +10,17 @@ from botocore.config import Config
 
 from tests.support.clients import forget_clients
 from tests.support.handlers import ACCOUNT, import_handler
-
-START_SECONDS = 30.0
-
-
-@pytest.fixture(scope="session")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of the local cloud, which ends with the session."""
-    directory = tmp_path_factory.mktemp("ministack")
-    log = directory / "log"
-    with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.ministack_process", str(listener.fileno())],
-            env={**os.environ, "TMPDIR": str(directory)},
-            pass_fds=[listener.fileno()],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            _until_healthy(url, process, log.read_text)
-            yield url
-        finally:
-            process.communicate()
+from tests.support.ministack_in_process import serving
 
 
-def _until_healthy(url: str, process: subprocess.Popen[bytes], said: Callable[[], str]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/_ministack/health", timeout=1):
-                return
-        except (URLError, OSError):
-            time.sleep(0.05)
-    pytest.fail(f"MiniStack did not start at {url}:\n{said()}")
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """The URL of the local cloud. A module of tests has it for itself; its state stays."""
+    with serving() as url:
+        yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dynamodb(endpoint: str) -> Any:
     """boto3's low-level client, with connections enough for concurrent tests."""
     return boto3.client(
@@ -67,7 +33,7 @@ def dynamodb(endpoint: str) -> Any:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_table(dynamodb: Any) -> Callable[..., str]:
     """Make an empty table with string keys; returns its name, which no other test has.
 
