@@ -74,8 +74,7 @@ def _body(request: AWSPreparedRequest) -> bytes:
     body: Any = request.body or b""
     if isinstance(body, str):
         return body.encode()
-    read: bytes = body if isinstance(body, bytes | bytearray) else body.read()
-    return read
+    return bytes(body if isinstance(body, bytes | bytearray) else body.read())
 
 
 def _scope(request: AWSPreparedRequest) -> dict[str, Any]:
