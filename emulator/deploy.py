@@ -18,6 +18,7 @@ Progress = Callable[[str], None]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _CLI = _ROOT / "node_modules" / ".bin" / "cdk"
+_QUIET = ("--no-notices", "--no-version-reporting", "--no-color")
 _LAST_LINES = 20
 _BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
 
@@ -133,12 +134,13 @@ def _cdk(
         # Each of these features would wait for the network.
         "CDK_DISABLE_VERSION_CHECK": "true",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
-        "CI": "true",
+        # With it, the app would have its templates validated, which takes as long as to make them.
+        "CI": "",
     }
     last: deque[str] = deque(maxlen=_LAST_LINES)
     with (
         subprocess.Popen(
-            [_CLI, command, "--no-notices", "--no-version-reporting", "--no-color", *arguments],
+            [_CLI, command, "--ci", *_QUIET, *arguments],
             cwd=cwd or cloud.directory,
             env=environment,
             stdin=subprocess.DEVNULL,
