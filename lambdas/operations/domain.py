@@ -12,7 +12,8 @@ def notice(environment: str, waiting: Mapping[str, int], new: Set[str]) -> tuple
         new: those of them that were empty before.
     """
     lines = [
-        f"{name}: {depth} dead letters" + (", since the last look" if name in new else "")
+        f"{name}: {depth} dead letter{'s' if depth > 1 else ''}"
+        + (", since the last look" if name in new else "")
         for name, depth in sorted(waiting.items())
     ]
     first = f"Next: python -m ops dlq list --non-empty --env {environment}"

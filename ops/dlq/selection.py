@@ -61,10 +61,16 @@ def require_found(ids: Sequence[str] | None, found: Iterable[str]) -> None:
 def find_sink(sinks: Sequence[FailureSink], name: str) -> FailureSink:
     """Return the sink with this name, or the only one with it in any service or as a part.
 
+    A queue is also found by its name in SQS, which notices and alarms have.
+
     Raises:
         OperationError: no name contains it, or several do.
     """
-    whole = [sink for sink in sinks if name in (sink.name, sink.resource.physical)]
+    whole = [
+        sink
+        for sink in sinks
+        if name in (sink.name, sink.resource.physical, sink.resource.physical.rpartition("/")[2])
+    ]
     in_any = [sink for sink in sinks if sink.name.endswith(f"/{name}")]
     found = whole or in_any or [sink for sink in sinks if name.lower() in sink.name.lower()]
     if not found:

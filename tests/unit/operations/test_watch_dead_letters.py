@@ -98,14 +98,14 @@ def test_queue_is_named_once_and_again_after_it_was_empty(watch: Callable[[Queue
 
     queues.depths["Undelivered"] = 1
     watch(queues)
-    assert "Undelivered: 1 dead letters, since the last look" in queues.notices[1]
-    assert "Repair: 1 dead letters\n" in queues.notices[1]
+    assert "Undelivered: 1 dead letter, since the last look" in queues.notices[1]
+    assert "Repair: 1 dead letter\n" in queues.notices[1]
 
     queues.depths["Repair"] = 0
     watch(queues)
     queues.depths["Repair"] = 1
     watch(queues)
-    assert "Repair: 1 dead letters, since the last look" in queues.notices[2]
+    assert "Repair: 1 dead letter, since the last look" in queues.notices[2]
 
 
 def test_dead_letters_that_somebody_reads_are_still_there(watch: Callable[[Queues], Any]):

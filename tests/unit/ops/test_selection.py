@@ -21,6 +21,11 @@ def test_sink_is_found_by_its_name(name: str, found: str):
     assert find_sink(sinks(), name).name == found
 
 
+def test_queue_is_found_by_its_name_in_sqs_which_notices_have():
+    for each in sinks():
+        assert find_sink(sinks(), each.resource.physical.rpartition("/")[2]) == each
+
+
 def test_name_that_several_services_use_needs_the_service():
     with pytest.raises(OperationError, match="shipping/OutboxDeadLetters"):
         find_sink(sinks(), "OutboxDeadLetters")
