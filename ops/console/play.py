@@ -11,6 +11,7 @@ from starlette.routing import Route
 from ops.console.guard import form_of
 from ops.console.page import Console, console_of, page
 from ops.deployed import OperationError
+from ops.dlq.discovery import find_failure_sinks
 from ops.faults import (
     FAULTS_WHILE_DISPATCHING,
     FAULTS_WHILE_PLACING,
@@ -73,9 +74,7 @@ def send_bad_message(request: Request) -> Response:
 
 def _page(request: Request, console: Console, *, placed: Sequence[str]) -> Response:
     denials, counts = _denials(console), console.counts.now()
-    dead = sorted(
-        {sink for sink in counts if sink.endswith(("DeadLetters", "Undelivered")) and counts[sink]}
-    )
+    sinks = find_failure_sinks(console.deployed.templates())
     context: dict[str, Any] = {
         "kinds": KINDS,
         "most": MAX_ORDERS,
@@ -85,7 +84,7 @@ def _page(request: Request, console: Console, *, placed: Sequence[str]) -> Respo
         "is_slow": _provider(console).is_active(),
         "slow_seconds": SLOW_SECONDS,
         "bad_queue": BAD_QUEUE,
-        "dead": [(name, counts[name]) for name in dead],
+        "dead": [(each.name, counts[each.name]) for each in sinks if counts.get(each.name)],
     }
     return page(request, "play.html", context)
 

@@ -14,7 +14,8 @@ from ops.play import Player
 from ops.smoke.api import Answer
 from tests.support.asgi import Browser
 from tests.unit.ops.account_fakes import answering
-from tests.unit.ops.console.conftest import FakeDeployed
+from tests.unit.ops.console.conftest import FakeDeployed, Fill
+from tests.unit.ops.dead_letter_samples import message, sink
 from tests.unit.ops.test_faults import Policies, Provider
 
 OFFER = {"unit_price": 255, "currency": "GBP"}
@@ -203,3 +204,12 @@ def test_account_is_not_played_with(console: Console, pool: Pool, path: str):
     assert answer.status == 404
     assert 'href="/play"' not in browser.get("/dead-letters").text
     assert pool.users == []
+
+
+@pytest.mark.parametrize("name", ["orders/Repair", "notifications/NotifyCustomerFailureRecords"])
+def test_every_failure_sink_that_holds_something_is_listed(
+    browser: Browser, fill: Fill, pool: Pool, name: str
+):
+    fill(sink(name), message("{}"))
+
+    assert f'href="/dead-letters/{name}"' in browser.get("/play").text
