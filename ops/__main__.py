@@ -29,6 +29,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from io import TextIOWrapper, UnsupportedOperation
+from pathlib import Path
 from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -123,6 +124,10 @@ def main() -> int:
         # If SIGHUP is ignored already, as under nohup, it stays ignored.
         if signal.getsignal(ending) is not signal.SIG_IGN:
             signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    for name in ("stdout", "stderr"):
+        # None, if it was closed when the command began.
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     if isinstance(sys.stdout, TextIOWrapper):
         # Not every locale has all characters of texts and helps.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -211,5 +216,14 @@ def _declare(group: Any, name: str, command: Command) -> None:
     command.arguments(declared)
 
 
+def _leave_signals() -> None:
+    """Let signals end the process at once: from here on, there is nothing to tidy up."""
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            signal.signal(ending, signal.SIG_DFL)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    ended = main()
+    _leave_signals()
+    sys.exit(ended)

@@ -58,6 +58,40 @@ def test_interruption_at_the_start_gets_no_traceback():
     assert run("-c", INTERRUPTED_AT_AN_IMPORT, "dlq", "list") == (-signal.SIGINT, "")
 
 
+@pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_interruption_at_the_end_gets_no_traceback(ending: str):
+    code = f"""
+import atexit, os, runpy, signal
+atexit.register(lambda: os.kill(os.getpid(), signal.{ending}))
+runpy.run_module("ops", run_name="__main__")
+"""
+    ended, err = run("-c", code, "dlq", "list", "--env", "none")
+
+    assert ended == -signal.Signals[ending]
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_closed_output_gets_no_traceback(closed: int):
+    code = f"""
+import os, sys
+os.close({closed})
+os.execv(sys.executable, [sys.executable, "-m", "ops", "dlq", "list"])
+"""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**clean, "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"},
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("no region: ") == (closed == 1)
+    assert "Traceback" not in ended.stderr
+
+
 def test_output_that_cannot_be_written_is_one_line():
     code = """
 import sys
