@@ -23,6 +23,8 @@ UNMADE = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"}
 The next deployment creates it.
 """
 UPDATE_DONE = {"UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
+CHOOSE = "deploy it, or choose another --env or Region"
+"""What to do if a stack is not there."""
 CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 10})
 """Once AWS has answered. Before, one connection error ends the command: see ``FirstContact``."""
 ASKED_FIRST = ("cloudformation", "sts")
@@ -92,7 +94,7 @@ class Deployed:
         found = self.all_templates()
         if not found.by_stack:
             raise OperationError(
-                f"there is no stack {self._name('')}… in {self.session.region_name}"
+                f"there is no stack {self._name('')}… in {self.session.region_name}: {CHOOSE}"
             )
         return found
 
@@ -169,7 +171,7 @@ class Deployed:
             if "does not exist" not in str(error):
                 raise
             region = self.session.region_name
-            raise OperationError(f"there is no stack {name} in {region}") from None
+            raise OperationError(f"there is no stack {name} in {region}: {CHOOSE}") from None
         return dict(answer["Stacks"][0])
 
     def _name(self, stack: str) -> str:

@@ -20,18 +20,20 @@ def read_synthesized_templates(folder: Path, environment: str) -> Mapping[str, T
     prefix = stack_name(environment, "")
     paths = sorted(folder.glob(f"{prefix}*.template.json"))
     if not paths:
-        raise OperationError(f"{folder} has no template of {prefix}…: run make synth")
-    return {path.name.removesuffix(".template.json"): _read(path) for path in paths}
+        why = f"{folder} has no template of {prefix}…: run make synth ENV={environment}"
+        raise OperationError(why)
+    return {path.name.removesuffix(".template.json"): _read(path, environment) for path in paths}
 
 
-def _read(path: Path) -> Template:
+def _read(path: Path, environment: str) -> Template:
+    again = f"run make synth ENV={environment}"
     try:
         template = json.loads(path.read_text())
     except ValueError as error:
         # An interrupted synthesis leaves such a file.
-        raise OperationError(f"{path} cannot be parsed: {error}: run make synth") from error
+        raise OperationError(f"{path} cannot be parsed: {error}: {again}") from error
     if not isinstance(template, dict):
-        raise OperationError(f"{path} has no JSON object: run make synth")
+        raise OperationError(f"{path} has no JSON object: {again}")
     return template
 
 

@@ -21,6 +21,7 @@ from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line
 from lambdas.orders.domain import order_id
 from lambdas.runtime.dynamodb import from_item
+from ops.deployed import CHOOSE
 from stacks.environments import DEV
 from tests.support.cli import run_ops_in_process
 from tests.support.deliveries import eventually
@@ -241,4 +242,4 @@ def test_missing_stack_is_reported_in_one_line(platform: Platform):
     code, out, err = platform.run("dlq", "list", "--env", "prod")
 
     assert (code, out) == (2, "")
-    assert err == f"there is no stack Orders-Prod-… in {platform.cloud.region}\n"
+    assert err == f"there is no stack Orders-Prod-… in {platform.cloud.region}: {CHOOSE}\n"

@@ -11,6 +11,7 @@ from lambdas.contracts.orders import OrderCancelled, OrderConfirmed, OrderPlaced
 from lambdas.storefront.customer_orders import build_order_upserts
 from lambdas.storefront.sales import build_sales
 from lambdas.storefront.timeline import build_timeline_upserts
+from ops.deployed import CHOOSE
 from tests.support.cli import ops
 from tests.support.deliveries import eventually
 from tests.support.small_stacks import client
@@ -159,5 +160,5 @@ def test_missing_environment_is_an_error_of_one_line(platform: Platform):
     code, said = rebuilt(platform, "timelines", "--env", "prod")
     assert (code, said) == (
         2,
-        f"there is no stack Orders-Prod-Storefront in {platform.cloud.region}\n",
+        f"there is no stack Orders-Prod-Storefront in {platform.cloud.region}: {CHOOSE}\n",
     )

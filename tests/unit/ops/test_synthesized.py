@@ -14,9 +14,16 @@ def test_templates_are_read_by_stack(tmp_path: Path):
     assert read_synthesized_templates(tmp_path, "dev") == {"Orders-Dev-A": {"Resources": {}}}
 
 
+def test_command_that_synthesizes_this_environment_is_named(tmp_path: Path):
+    with pytest.raises(OperationError, match=r"Orders-Prod-…: run make synth ENV=prod$"):
+        read_synthesized_templates(tmp_path, "prod")
+
+
 @pytest.mark.parametrize("content", [b"", b'{"Resources": ', b"[]", b"\xff"])
 def test_file_that_is_no_template_is_named(tmp_path: Path, content: bytes):
     (tmp_path / "Orders-Dev-A.template.json").write_bytes(content)
 
-    with pytest.raises(OperationError, match=r"Orders-Dev-A\.template\.json .*: run make synth$"):
+    with pytest.raises(
+        OperationError, match=r"Orders-Dev-A\.template\.json .*: run make synth ENV=dev$"
+    ):
         read_synthesized_templates(tmp_path, "dev")
