@@ -7,7 +7,8 @@ wrote two for one failed invocation, to a dead-letter queue and to a destination
 and both are deleted.
 
 Ends with 0 when all selected dead letters were moved, or would be, and with 1 when one could not
-be moved or seen. A queue that you may not read is named and left as it is.
+be moved or seen, or came meanwhile: it may have failed again. A queue that you may not read is
+named and left as it is.
 """
 
 from argparse import ArgumentParser, Namespace

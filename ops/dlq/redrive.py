@@ -69,7 +69,9 @@ class Tally:
     twins: dict[str, DeadLetter] = field(default_factory=dict)
     """By their ids, those that were deleted, or would be, because their twin was handed over."""
     skipped: int = 0
-    """The number of dead letters that were not selected, or came during the run."""
+    """The number of dead letters that were not selected."""
+    came: int = 0
+    """The number of selected ones that came during the run: some of them may have failed again."""
     not_received: int = 0
     """The approximate number of dead letters that SQS did not return."""
     in_progress: DeadLetter | None = None
@@ -92,7 +94,7 @@ class Tally:
     @property
     def seen(self) -> int:
         """The number of dead letters received."""
-        return len(self.results) + len(self.twins) + self.skipped
+        return len(self.results) + len(self.twins) + self.skipped + self.came
 
     def add(self, result: RedriveResult) -> None:
         """Count a result."""
@@ -147,9 +149,11 @@ class Redrive:
                 dead_letter = decode(message, sink)
                 if self._delete_twin(reader, dead_letter, tally):
                     continue
-                is_new = message.sent_at >= self.dead_lettered_before
-                if is_new or not self.is_selected(dead_letter):
+                if not self.is_selected(dead_letter):
                     tally.skipped += 1
+                    continue
+                if message.sent_at >= self.dead_lettered_before:
+                    tally.came += 1
                     continue
                 result = self._redrive_one(sink, reader, dead_letter, tally, blocked_groups)
                 tally.add(result)

@@ -157,7 +157,7 @@ def redrive_sinks(
         sys.stdout.flush()
     found = [*tally.twins, *(result.dead_letter.message.id for result in tally.results)]
     require_found(arguments.id, found)
-    return not (tally.failed or tally.not_received or tally.unreadable)
+    return not (tally.failed or tally.came or tally.not_received or tally.unreadable)
 
 
 def _begin(depths: Mapping[str, Depth]) -> datetime:
