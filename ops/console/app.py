@@ -1,8 +1,12 @@
 """The console's web application and its routes."""
 
+import sys
+import traceback
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+from jinja2 import TemplateError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -15,7 +19,13 @@ from ops.console import alarms, costs, dead_letters, map, orders, play, rebuild_
 from ops.console.guard import Guard
 from ops.console.page import Console, page
 from ops.deployed import OperationError
+from ops.output import printable
 
+UNFORESEEN = (
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError),
+    TemplateError,
+)
+"""What an error of the console itself is. Starlette would answer it past the guard's headers."""
 STATIC = Path(__file__).with_name("static")
 
 
@@ -37,9 +47,9 @@ def create_app(console: Console, *, port: int) -> Starlette:
         middleware=[Middleware(Guard, port=port, secrets=console.secrets)],
         exception_handlers={
             OperationError: _refused,
-            ClientError: _failed,
-            BotoCoreError: _failed,
+            **dict.fromkeys((ClientError, BotoCoreError, ResponseParserError, OSError), _failed),
             HTTPException: _not_found,
+            **dict.fromkeys(UNFORESEEN, _unforeseen),
         },
     )
     app.state.console = console
@@ -52,7 +62,15 @@ def _refused(request: Request, error: Exception) -> Response:
 
 
 def _failed(request: Request, error: Exception) -> Response:
-    return page(request, "error.html", {"title": "AWS refused it", "why": error}, status=502)
+    title = "AWS refused it" if isinstance(error, ClientError) else "There was no answer"
+    return page(request, "error.html", {"title": title, "why": error}, status=502)
+
+
+def _unforeseen(request: Request, error: Exception) -> Response:
+    """Return the page for an error of the console itself; its error output has the traceback."""
+    sys.stderr.write(printable("".join(traceback.format_exception(error)), keep="\n"))
+    why = f"{type(error).__name__}: {error}. The console's error output says where"
+    return page(request, "error.html", {"title": "This page failed", "why": why}, status=500)
 
 
 def _not_found(request: Request, error: Exception) -> Response:

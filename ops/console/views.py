@@ -20,6 +20,7 @@ from ops.views.registry import VIEWS
 REBUILD = "rebuild-"
 """Begins the name of a rebuild's replay."""
 STOREFRONT = "Storefront"
+BEGINNING_OF_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Replay:
 
     name: str
     state: str
-    began: datetime
+    began: datetime | None
     done: float
     """From 0 to 1."""
 
@@ -89,14 +90,16 @@ def find_replays(deployed: Deployed) -> Sequence[Replay]:
     https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_ListReplays.html
     """
     found = deployed.client("events").list_replays(NamePrefix=REBUILD)["Replays"]
-    return sorted(map(_replay, found), key=lambda each: each.began, reverse=True)
+    return [_replay(each) for each in sorted(found, key=_began, reverse=True)]
 
 
 def _replay(found: Mapping[str, Any]) -> Replay:
-    begin, end = found["EventStartTime"], found["EventEndTime"]
-    reached = found.get("EventLastReplayedTime", begin)
-    whole = (end - begin).total_seconds()
-    done = (reached - begin).total_seconds() / whole if whole else 1.0
+    begin, end = found.get("EventStartTime"), found.get("EventEndTime")
+    reached, done = found.get("EventLastReplayedTime"), 0.0
+    # EventBridge need not say any of them, and the local cloud does not.
+    if begin and end and reached:
+        whole = (end - begin).total_seconds()
+        done = (reached - begin).total_seconds() / whole if whole else 1.0
     is_over = found["State"] == "COMPLETED"
     return Replay(
         name=found["ReplayName"],
@@ -104,6 +107,10 @@ def _replay(found: Mapping[str, Any]) -> Replay:
         began=found.get("ReplayStartTime", begin),
         done=1.0 if is_over else min(max(done, 0.0), 1.0),
     )
+
+
+def _began(found: Mapping[str, Any]) -> datetime:
+    return found.get("ReplayStartTime") or BEGINNING_OF_TIME
 
 
 ROUTES = [Route("/views", show_views)]

@@ -121,6 +121,33 @@ def test_replay_of_a_rebuild_is_shown_with_its_progress(
     assert f'value="{percent}"' in page
 
 
+def test_replay_without_times_is_shown(browser: Browser, answers: dict[str, Any]):
+    began = {"ReplayStartTime": datetime.now(UTC)}
+    answers["replays"] = [
+        {"ReplayName": "rebuild-Sales-1", "State": "RUNNING"},
+        {"ReplayName": "rebuild-Sales-2", "State": "COMPLETED", **began},
+    ]
+
+    page = browser.get("/views").text
+
+    assert page.index("rebuild-Sales-2") < page.index("rebuild-Sales-1")
+    assert 'value="0"' in page
+
+
+def test_page_that_fails_says_so_and_keeps_the_guards_headers(
+    browser: Browser, answers: dict[str, Any], capsys: pytest.CaptureFixture[str]
+):
+    answers["replays"] = [{"State": "RUNNING"}]
+
+    answer = browser.get("/views")
+
+    assert answer.status == 500
+    assert "This page failed" in answer.text
+    assert "KeyError: &#39;ReplayName&#39;" in answer.text
+    assert "default-src" in str(answer.headers)
+    assert "_replay" in capsys.readouterr().err
+
+
 def test_part_that_may_not_be_read_leaves_the_others(
     browser: Browser, deployed: FakeDeployed, answers: dict[str, Any]
 ):
