@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from lambdas.backbone.domain import DAY, MinuteMetrics, StreamState
+from lambdas.runtime.log import log_error
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
@@ -101,9 +102,14 @@ class OrderStream:
     def _load_changes(self) -> list[datetime]:
         tags = self._kinesis.list_tags_for_stream(StreamName=self._name)["Tags"]
         written = next((tag["Value"] for tag in tags if tag["Key"] == RESHARDED_TAG), "")
-        return [
-            datetime.strptime(text, TAG_TIME_FORMAT).replace(tzinfo=UTC) for text in written.split()
-        ]
+        changes = []
+        for text in written.split():
+            try:
+                changes.append(datetime.strptime(text, TAG_TIME_FORMAT).replace(tzinfo=UTC))
+            except ValueError:
+                # Somebody edited the tag. The next change writes it again, without this.
+                log_error("resharding_time_left_out", text=text)
+        return changes
 
     def _list_consumers(self, stream: str) -> list[str]:
         """Return the names of consumers with enhanced fan-out; all fit into one page.

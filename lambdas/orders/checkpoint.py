@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from lambdas.contracts.codec import ContractError, decode
 from lambdas.contracts.times import format_time
+from lambdas.contracts.values import Time
 from lambdas.runtime.dynamodb import from_item, put_if_unchanged, to_item
+from lambdas.runtime.log import log_error
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -20,6 +23,14 @@ class Progress:
     """The starts of earlier periods that it has to come back to, the next one first."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """The row, without its key."""
+
+    at: Time
+    unresolved: tuple[Time, ...] = ()
+
+
 class Checkpoint:
     """The row of one job in the table of checkpoints, which is keyed by ``job``."""
 
@@ -28,18 +39,28 @@ class Checkpoint:
         self._table = table
         self._key = {"job": job}
         self._dynamodb = dynamodb
+        self._unreadable: dict[str, Any] = {}
 
     def read(self) -> Progress | None:
-        """Return the job's progress; None before its first run."""
+        """Return the job's progress; None before its first run, or if the row cannot be read.
+
+        The next progress then replaces the row.
+        """
         answer = self._dynamodb.get_item(
             TableName=self._table, Key=to_item(self._key), ConsistentRead=True
         )
         if "Item" not in answer:
             return None
-        row = from_item(answer["Item"])
+        stored = from_item(answer["Item"])
+        try:
+            row = decode(_Row, stored)
+        except ContractError as error:
+            log_error("checkpoint_unreadable", **self._key, error=str(error))
+            self._unreadable = stored
+            return None
         return Progress(
-            done_until=datetime.fromisoformat(row["at"]),
-            unresolved=tuple(map(datetime.fromisoformat, row.get("unresolved", ()))),
+            done_until=datetime.fromisoformat(row.at),
+            unresolved=tuple(map(datetime.fromisoformat, row.unresolved)),
         )
 
     def write(self, progress: Progress, *, before: Progress | None) -> None:
@@ -47,7 +68,7 @@ class Checkpoint:
         put_if_unchanged(
             self._dynamodb,
             self._table,
-            self._row(before) if before else {},
+            self._row(before) if before else self._unreadable,
             self._row(progress),
             version_attributes=("at", "unresolved"),
         )

@@ -34,7 +34,12 @@ def place(request: Request) -> Response:
     """Place orders, and show their ids."""
     console, form = _local(request), form_of(request)
     kind, count = form.get("kind", [""])[0], form.get("count", ["1"])[0]
-    if kind not in KINDS or not count.isdecimal() or not 1 <= int(count) <= MAX_ORDERS:
+    if (
+        kind not in KINDS
+        or not count.isdecimal()
+        or len(count) > 9
+        or not 1 <= int(count) <= MAX_ORDERS
+    ):
         raise OperationError(f"choose what becomes of the orders, and 1 to {MAX_ORDERS} of them")
     return _page(request, console, placed=_player(request).place(kind, int(count)))
 
@@ -115,7 +120,7 @@ def _provider(console: Console) -> SlowCardProvider:
 
 def _fault(request: Request) -> InjectedFault:
     number = form_of(request).get("fault", [""])[0]
-    if not number.isdecimal() or int(number) >= len(FAULTS):
+    if not number.isdecimal() or len(number) > 9 or int(number) >= len(FAULTS):
         raise OperationError("there is no such fault")
     return FAULTS[int(number)]
 

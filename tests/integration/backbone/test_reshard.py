@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambdas.backbone.domain import MAX_CALLS_PER_DAY, Limits, decide
-from lambdas.backbone.stream import RESHARDED_TAG, OrderStream
+from lambdas.backbone.stream import RESHARDED_TAG, TAG_TIME_FORMAT, OrderStream
 from tests.support.order_streams import NOW, WINDOW
 from tests.support.spy import Spy
 
@@ -42,6 +42,14 @@ class TestReshard:
         assert len(tag["Value"]) <= 256
         assert not set(tag["Value"]) - set("0123456789TZ ")
         assert list(orders.observe(now=NOW, window=WINDOW).changes) == moments
+
+    def test_edited_time_is_left_out(self, orders: OrderStream, kinesis: Any, name: str):
+        edited = f"{NOW - timedelta(hours=1):{TAG_TIME_FORMAT}} yesterday"
+        kinesis.add_tags_to_stream(StreamName=name, Tags={RESHARDED_TAG: edited})
+
+        changes = orders.observe(now=NOW, window=WINDOW).changes
+
+        assert list(changes) == [NOW - timedelta(hours=1)]
 
     def test_other_tags_are_kept(self, orders: OrderStream, kinesis: Any, name: str):
         kinesis.add_tags_to_stream(StreamName=name, Tags={"Team": "backbone"})

@@ -118,26 +118,6 @@ def test_email_whose_success_was_not_recorded_is_not_sent_again(mailer: Mailer):
     assert len(mailer.ses.sent) == 1
 
 
-@pytest.mark.parametrize("left", [{}, {"claim": {"S": "another's"}, "state": {"S": "SENDING"}}])
-def test_record_that_is_gone_or_anothers_is_not_marked_as_sent(
-    mailer: Mailer, left: dict[str, Any]
-):
-    key = {"order_id": {"S": "o1"}, "kind": {"S": "OrderConfirmed"}}
-
-    def edit(operation: str) -> None:
-        if operation == "update_item":
-            mailer.dynamodb.delete_item(TableName=mailer.records_table, Key=key)
-            if left:
-                mailer.dynamodb.put_item(TableName=mailer.records_table, Item=key | left)
-
-    edited = EmailRecords(mailer.records_table, dynamodb=Spy(mailer.dynamodb, edit))
-    with pytest.raises(EmailOutcomeUnknownError, match="was changed by another"):
-        mailer.mail_sender(records=edited).send(MESSAGE)
-
-    row = mailer.dynamodb.get_item(TableName=mailer.records_table, Key=key).get("Item", {})
-    assert row == (key | left if left else {})
-
-
 @pytest.mark.parametrize(
     "failure",
     [

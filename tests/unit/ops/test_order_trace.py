@@ -49,6 +49,10 @@ class TestHistory:
         ("more", "why"),
         [
             ({}, "asked for by the customer"),
+            (
+                {"reason": "PaymentDisputed"},
+                "by an operator, because its payment was disputed",
+            ),
             ({"duplicate_of": "0e" * 16}, f"it repeats order {'0e' * 16}"),
             (
                 {

@@ -1,0 +1,30 @@
+"""The record of an e-mail that somebody edited while the e-mail was sent."""
+
+from typing import Any
+
+import pytest
+
+from lambdas.notifications.email_records import EmailOutcomeUnknownError
+from lambdas.notifications.store import EmailRecords
+from tests.support.mailer import MESSAGE, Mailer
+from tests.support.spy import Spy
+
+
+@pytest.mark.parametrize("left", [{}, {"claim": {"S": "another's"}, "state": {"S": "SENDING"}}])
+def test_record_that_is_gone_or_anothers_is_not_marked_as_sent(
+    mailer: Mailer, left: dict[str, Any]
+):
+    key = {"order_id": {"S": "o1"}, "kind": {"S": "OrderConfirmed"}}
+
+    def edit(operation: str) -> None:
+        if operation == "update_item":
+            mailer.dynamodb.delete_item(TableName=mailer.records_table, Key=key)
+            if left:
+                mailer.dynamodb.put_item(TableName=mailer.records_table, Item=key | left)
+
+    edited = EmailRecords(mailer.records_table, dynamodb=Spy(mailer.dynamodb, edit))
+    with pytest.raises(EmailOutcomeUnknownError, match="was changed by another"):
+        mailer.mail_sender(records=edited).send(MESSAGE)
+
+    row = mailer.dynamodb.get_item(TableName=mailer.records_table, Key=key).get("Item", {})
+    assert row == (key | left if left else {})
