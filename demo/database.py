@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from sqlite3 import Connection
 from typing import Any
 
+from demo import purchasing
+
 SCHEMA = """
 CREATE TABLE accepted (order_id TEXT PRIMARY KEY, invoice TEXT);
 CREATE TABLE cancel_requests (order_id TEXT PRIMARY KEY, answered_state TEXT);
@@ -33,7 +35,6 @@ CREATE TABLE picked_lines (order_id TEXT, sku TEXT, quantity INT);
 CREATE TABLE stock_events (
     position INTEGER PRIMARY KEY, event_id TEXT, sku TEXT, sequence INT, detail_type TEXT
 );
-CREATE TABLE purchase_orders (purchase_order_id TEXT PRIMARY KEY, sku TEXT, quantity INT);
 CREATE TABLE availability (sku TEXT, state TEXT, available INT, sequence INT);
 CREATE TABLE warehouse_stock (sku TEXT, available INT, reserved INT, minimum INT, sequence INT);
 CREATE TABLE dead_letters (queue TEXT, body TEXT);
@@ -72,6 +73,7 @@ CREATE VIEW stuck_orders AS
     WHERE json_tree.key IN ('order_id', 'subject')
     AND atom IN (SELECT order_id FROM orders);
 """
+SCHEMA += purchasing.SCHEMA
 """The tables that `demo.snapshot` fills.
 
 Besides the services' own records:

@@ -63,13 +63,6 @@ STOCK_CHECKS = (
             WHERE (a.detail_type, b.detail_type) = ('StockSoldOut', 'StockSoldOut'))""",
     ),
     Check(
-        2,
-        """SELECT sku, 'was ordered for ' || detail_type || ', change ' || sequence
-        FROM (SELECT DISTINCT sku, sequence, detail_type FROM stock_events
-            WHERE event_id IN (SELECT purchase_order_id FROM purchase_orders)
-            AND detail_type NOT IN ('StockBelowMinimum', 'StockSoldOut'))""",
-    ),
-    Check(
         1,
         """SELECT sku, 'changed ' || changes || ' times, ' || published
             || ' were published' FROM (
@@ -78,13 +71,6 @@ STOCK_CHECKS = (
                 AND a.sequence > coalesce(b.sequence, 0) AND a.sequence <= s.sequence
             ) AS published FROM stock s LEFT JOIN initial_stock b USING (sku)
         ) WHERE published < changes""",
-    ),
-    Check(
-        1,
-        """SELECT DISTINCT sku, 'was ' || detail_type || ' as change ' || sequence
-            || ', and nothing was ordered' FROM stock_events
-        WHERE detail_type IN ('StockBelowMinimum', 'StockSoldOut')
-        AND event_id NOT IN (SELECT purchase_order_id FROM purchase_orders)""",
     ),
 )
 """What holds of inventory's events once all work is done: a crossing is published once."""

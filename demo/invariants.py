@@ -2,7 +2,8 @@
 
 Each promise has checks: SQL queries over the run's database that must return nothing.
 `demo.invariant_checks` has those of the services' records, `demo.read_side` those of the views of
-the order stream, and `demo.notifications` those of mails and invoices.
+the order stream, `demo.notifications` those of mails and invoices, and `demo.purchasing` those of
+purchase orders.
 """
 
 from collections.abc import Iterator, Sequence

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from sqlite3 import Connection
 from typing import Any
 
+from demo import purchasing
 from demo.database import insert
 from demo.listener_queue import create_listener_queue
 from demo.readers import ledger_pages, log_id, read_log, scan
@@ -53,9 +54,7 @@ class Snapshot:
     def gather_stock(self) -> None:
         """Copy the stock, its events, and the views that other services have of it."""
         stock_columns = ("sku", "available", "reserved", "minimum", "sequence")
-        self._gather_table(
-            "PurchaseOrdersTable", "purchase_orders", "purchase_order_id", "sku", "quantity"
-        )
+        self._gather_table(*purchasing.SOURCE)
         self._gather_table(
             "AvailabilityTable", "availability", "sku", "state", "available", "sequence"
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from demo import duplicates, invariant_checks, notifications, read_side
+from demo import duplicates, invariant_checks, notifications, purchasing, read_side
 from demo.duplicates import Duplicates
 from demo.invariants import Check, Violation, find_violations
 from demo.run import Run
@@ -13,6 +13,7 @@ CHECKS = (
     *invariant_checks.QUIESCENT_CHECKS,
     *read_side.CHECKS,
     *notifications.CHECKS,
+    *purchasing.CHECKS,
     *duplicates.CHECKS,
 )
 

@@ -6,6 +6,7 @@ from sqlite3 import Connection
 
 from demo.database import count
 from demo.lag_probe import percentile
+from demo.purchasing import show_purchase_orders
 from demo.screen import RED, Screen
 from demo.view_rebuild import RebuiltView
 from lambdas.contracts.values import format_amount
@@ -37,11 +38,7 @@ def show_stock(screen: Screen, database: Connection) -> None:
         )
         skus_with_most = ", ".join(f"{sku} ({n:,})" for sku, n in most)
         screen.item(f"  {kind}", f"{number:>5,}  most of {skus_with_most}")
-    ordered, units = database.execute(
-        """SELECT count(*), coalesce(sum(quantity), 0) FROM purchase_orders
-            WHERE purchase_order_id IN (SELECT event_id FROM stock_events)"""
-    ).fetchone()
-    screen.item("purchase orders", f"{ordered:,} raised, of {units:,} units")
+    show_purchase_orders(screen, database)
     total = count(database, "stock")
     for who, view, truth in (
         ("the storefront", "availability", "expected_availability"),

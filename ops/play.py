@@ -19,7 +19,8 @@ MAX_ORDERS = 25
 """How many orders are placed at a time."""
 MAX_ROWS = 200
 """How many products are looked at for one that is on offer and in stock."""
-BAD_QUEUE = "purchasing/LowStockQueue"
+BAD_QUEUE = "storefront/AvailabilitySubscriberQueue"
+BAD_QUEUES_SINK = "storefront/AvailabilitySubscriberDeadLetters"
 MAX_QUANTITY = 100_000
 """How many units of a SKU the API accepts in an order."""
 KINDS: Mapping[str, str] = {

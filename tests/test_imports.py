@@ -190,6 +190,7 @@ def test_impure_call_is_found(call: str):
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_listed_adapter_exists_and_is_not_pure(name: str):
     module = Path(f"{name}.py")
+    assert (ROOT / module).is_file(), f"take {name} out of ADAPTERS in tests/support/purity.py"
     source = source_of(module)
 
     assert impure_calls(source) or any(impurity(module, n) for n in imports(module, source))

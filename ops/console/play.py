@@ -20,7 +20,7 @@ from ops.faults import (
     InjectedFault,
     SlowCardProvider,
 )
-from ops.play import BAD_QUEUE, KINDS, MAX_ORDERS, Player
+from ops.play import BAD_QUEUE, BAD_QUEUES_SINK, KINDS, MAX_ORDERS, Player
 
 FAULTS: Sequence[InjectedFault] = (*FAULTS_WHILE_PLACING, *FAULTS_WHILE_DISPATCHING)
 
@@ -89,6 +89,7 @@ def _page(request: Request, console: Console, *, placed: Sequence[str]) -> Respo
         "is_slow": _provider(console).is_active(),
         "slow_seconds": SLOW_SECONDS,
         "bad_queue": BAD_QUEUE,
+        "bad_queues_sink": BAD_QUEUES_SINK,
         "dead": [(each.name, counts[each.name]) for each in sinks if counts.get(each.name)],
     }
     return page(request, "play.html", context)

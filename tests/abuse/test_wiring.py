@@ -96,7 +96,6 @@ def change_pattern(resources: Any, containing: str, event: str) -> None:
         ("Notifications", "NotifyRule", "OrderCancelled", "notifications.notify_customer"),
         ("Orders", "HoldOrder", "PaymentDisputed", "orders.hold_order"),
         ("Backbone", "ToOrderStream", "OrderPicked", "storefront.update_timelines"),
-        ("Purchasing", "LowStock", "StockSoldOut", "purchasing.raise_purchase_orders"),
         ("Warehouse", "StockChanges", "StockChanged", "workers.warehouse.update_stock"),
     ],
 )

@@ -15,7 +15,7 @@ from tests.support.console_page import MILLISECONDS, Scheme, entered, look
 from tests.support.console_platform import Platform, await_state, running_platform
 from tests.support.waiting import wait_until
 
-PLACE = "purchasing/LowStockDeadLetters"
+PLACE = "storefront/AvailabilitySubscriberDeadLetters"
 UNDELIVERED = "orders/StartFulfilmentRuleUndelivered"
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 NARROW: ViewportSize = {"width": 390, "height": 844}
@@ -48,14 +48,14 @@ def page(chromium: Browser, platform: Platform, request: pytest.FixtureRequest) 
 
 
 def test_map_leads_from_the_services_to_a_function_and_its_code(page: Page):
-    expect(page.locator("[data-live='purchasing.dead']")).to_have_text("1")
+    expect(page.locator("[data-live='storefront.dead']")).to_have_text("1")
     look(page, "map")
 
-    page.get_by_role("link", name="purchasing").click()
+    page.get_by_role("link", name="storefront", exact=True).click()
     look(page, "service")
-    page.locator("svg a", has_text="Raise purchase").click()
+    page.locator("svg a", has_text="Update availability").click()
 
-    expect(page.get_by_text("lambdas/purchasing/raise_purchase_orders.py")).to_be_visible()
+    expect(page.get_by_text("lambdas/storefront/update_availability.py")).to_be_visible()
     look(page, "thing")
 
 
@@ -155,7 +155,7 @@ def test_pages_work_without_scripts(chromium: Browser, platform: Platform):
         page = context.new_page()
         page.goto(platform.address)
 
-        expect(page.locator("[data-live='purchasing.dead']")).to_have_text("1")
+        expect(page.locator("[data-live='storefront.dead']")).to_have_text("1")
 
 
 def test_dead_letter_is_redriven_after_a_dry_run_and_the_map_shows_it(
@@ -166,7 +166,7 @@ def test_dead_letter_is_redriven_after_a_dry_run_and_the_map_shows_it(
         page.get_by_role("link", name="Dead letters").click()
         look(page, "dead-letters")
         page.get_by_role("link", name=PLACE).click()
-        expect(page.get_by_text("lambdas/purchasing/raise_purchase_orders.py")).to_be_visible()
+        expect(page.get_by_text("lambdas/storefront/update_availability.py")).to_be_visible()
         look(page, "dead-letter")
 
         page.get_by_role("button", name="Redrive the chosen").click()
@@ -184,7 +184,7 @@ def test_dead_letter_is_redriven_after_a_dry_run_and_the_map_shows_it(
         page.get_by_role("button", name="Purge 1 now").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("1 deleted")
         # Without loading the page again: the count was pushed.
-        expect(watcher.locator("[data-live='purchasing.dead']")).to_have_text("0")
+        expect(watcher.locator("[data-live='storefront.dead']")).to_have_text("0")
 
 
 def test_light_runs_along_the_lines_by_which_an_order_passes_but_for_who_wants_no_motion(

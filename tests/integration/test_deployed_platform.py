@@ -74,7 +74,7 @@ def test_changed_resource_is_found_and_named(cloud: Cloud, app: Mapping[str, Tem
         for page in pages
         for each in page["StackResourceSummaries"]
         if each["ResourceType"] == "AWS::Lambda::EventInvokeConfig"
-        and each["LogicalResourceId"].startswith("FollowUpPurchaseOrders")
+        and each["LogicalResourceId"].startswith("JobsExpireOrders")
     )
     deny = {"Effect": "Deny", "Action": "sts:AssumeRole"}
     trust, permissions = (

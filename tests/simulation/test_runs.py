@@ -10,6 +10,7 @@ from simulation.kernel import Kernel
 from simulation.order_model import CONSUMERS, WAREHOUSE
 from simulation.run import run
 from simulation.templates import synthesized
+from simulation.wiring import SERVICES
 from simulation.world import World
 
 FIRST, SEEDS = 1, 12
@@ -23,6 +24,13 @@ def test_seed_keeps_every_promise(seed: int) -> None:
     result = played(seed)
 
     assert result.problem == "", f"make simulate SEED={seed} shows the journey"
+
+
+def test_each_simulated_service_is_deployed() -> None:
+    roles = synthesized(express=True).all("AWS::IAM::Role")
+    deployed = {each.name.partition(".")[0].rpartition("-")[2] for each in roles}
+
+    assert {*SERVICES} - deployed == set(), "SERVICES in simulation/wiring.py names what is gone"
 
 
 def test_same_seed_is_the_same_run() -> None:

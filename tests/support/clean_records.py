@@ -75,7 +75,6 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
         ),
         *((None, "B2/1", "B2", 1, "StockChanged"), (None, "B2/2", "B2", 2, "StockChanged")),
     ],
-    "purchase_orders": [("A1/15", "A1", 9), ("A1/3", "A1", 9)],
     "availability": [("A1", "LOW", 6, 15), ("B2", "IN_STOCK", 4, 2), ("C3", "SOLD_OUT", 0, 0)],
     "warehouse_stock": [("A1", 6, 2, 9, 15), ("B2", 4, 1, 3, 2), ("C3", 0, 0, 5, 0)],
     "events": [

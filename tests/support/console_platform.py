@@ -84,7 +84,8 @@ def poison(cloud: Cloud) -> None:
     (queue,) = (
         each.physical_id
         for each in resources_of(cloud)
-        if each.logical_id.startswith("LowStockQueue") and each.physical_id.startswith("http")
+        if each.logical_id.startswith("AvailabilitySubscriberQueue")
+        and each.physical_id.startswith("http")
     )
     cloud.client("sqs").send_message(
         QueueUrl=queue,

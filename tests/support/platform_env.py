@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from demo import api_client, order_book
+from demo import api_client, order_book, purchasing
 from demo.database import SCHEMA, insert
 from demo.invariant_checks import CHECKS, QUIESCENT_CHECKS
 from demo.invariants import Check, Violation, find_violations
@@ -23,7 +23,7 @@ from tests.support.redrive_driver import Operator
 CUSTOMER = "ada"
 SKU, PRICE = "85123A", 255
 HERE = "France"
-ALL_CHECKS = (*CHECKS, *QUIESCENT_CHECKS)
+ALL_CHECKS = (*CHECKS, *QUIESCENT_CHECKS, *purchasing.CHECKS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,7 @@ class Platform:
         if len(found) != 1:
             raise LookupError(
                 f"{kind} with {containing!r} in its name: {', '.join(map(str, found)) or 'none'};"
-                " this test means one: name it more exactly, such as 'Purchasing/LowStockQueue'"
+                " this test means one: name it more exactly, such as 'Warehouse/PickingE9B423F6'"
             )
         return found[0]
 

@@ -125,10 +125,10 @@ class TestIndependence:
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The supplier's asset with bytecode."""
+    """The card provider's asset with bytecode."""
     app = new_app(outdir=str(tmp_path_factory.mktemp("out")))
-    code = service_code("supplier", package="simulators", python=sys.executable)
-    location = code.bind(Stack(app, "supplier")).s3_location
+    code = service_code("card_provider", package="simulators", python=sys.executable)
+    location = code.bind(Stack(app, "card-provider")).s3_location
     app.synth()
     assert location is not None
     return Path(app.outdir) / f"asset.{location.object_key.removesuffix('.zip')}"
@@ -152,9 +152,9 @@ class TestBytecode:
         assert flags == {(1).to_bytes(4, "little")}  # hashed, unchecked: PEP 552
 
     def test_stack_traces_name_lambdas_own_folder(self, compiled: Path):
-        (file,) = compiled.rglob("answer_purchase_order.*.pyc")
+        (file,) = compiled.rglob("handle_request.*.pyc")
 
-        assert b"/var/task/simulators/supplier/answer_purchase_order.py" in file.read_bytes()
+        assert b"/var/task/simulators/card_provider/handle_request.py" in file.read_bytes()
 
     def test_hash_says_whether_there_is_bytecode(self):
         assert asset_hash("source", compiled=True) != asset_hash("source", compiled=False)

@@ -92,11 +92,13 @@ def test_redrive_targets_the_failed_resource():
         ("STREAM_MAPPING", "shipping/RelayOutbox"),
         ("CONSUMER", "shipping/RelayOutbox"),
     }
-    assert ways("purchasing/LowStockDeadLetters") == {
-        ("REDRIVE_POLICY", "purchasing/LowStockQueue"),
-        ("CONSUMER", "purchasing/LowStockQueue"),
+    assert ways("storefront/AvailabilitySubscriberDeadLetters") == {
+        ("REDRIVE_POLICY", "storefront/AvailabilitySubscriberQueue"),
+        ("CONSUMER", "storefront/AvailabilitySubscriberQueue"),
     }
-    assert ways("purchasing/LowStockUndelivered") == {("SUBSCRIPTION", "purchasing/LowStockQueue")}
+    assert ways("storefront/AvailabilitySubscriberUndelivered") == {
+        ("SUBSCRIPTION", "storefront/AvailabilitySubscriberQueue")
+    }
     assert ways("orders/Repair") == {("SAGA", "None")}
     assert len(sink("orders/Repair").routes_by(Mechanism.SAGA)) == 2
 

@@ -15,7 +15,7 @@ from lambdas.purchasing.store import PurchaseOrders
 from lambdas.runtime.dead_letters import DeadLetterQueue
 from tests.contracts.catalog import sample_of
 from tests.support.aws_fakes import FakeSqs, records
-from tests.support.low_stock import low
+from tests.support.purchasing import low
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 Rows = Callable[[], list[dict[str, Any]]]

@@ -37,8 +37,8 @@ def break_saga_alarm(**changed: Any) -> Breakage:
 
 
 def raise_age_threshold(broken: Platform) -> Resource:
-    broken.one(kinds.ALARM, "Purchasing/LowStockBehind").properties["Threshold"] = 86_400
-    return broken.one(kinds.QUEUE, "Purchasing/LowStockQueue")
+    broken.one(kinds.ALARM, "AvailabilitySubscriberBehind").properties["Threshold"] = 86_400
+    return broken.one(kinds.QUEUE, "AvailabilitySubscriberQueue")
 
 
 def silence_watch(broken: Platform) -> Resource:
@@ -49,13 +49,17 @@ def silence_watch(broken: Platform) -> Resource:
 BREAKAGES: list[Case] = [
     (
         alarms.alarm_description_is_unique,
-        change(kinds.ALARM, "Purchasing/LowStockBehind", AlarmDescription="Queue is not empty"),
+        change(
+            kinds.ALARM,
+            "AvailabilitySubscriberBehind",
+            AlarmDescription="Queue is not empty",
+        ),
     ),
     (
         alarms.alarm_description_is_unique,
         change(
             kinds.ALARM,
-            "Purchasing/LowStockBehind",
+            "AvailabilitySubscriberBehind",
             AlarmDescription="orders/Sagas: dead letters waiting",
         ),
     ),

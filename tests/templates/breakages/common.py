@@ -13,11 +13,19 @@ Breakage = Callable[[Platform], Resource]
 Case = tuple[Check, Breakage]
 
 
+def first(broken: Platform, kind: str, containing: str) -> Resource:
+    """Return the first resource of that type and name."""
+    for resource in broken.all(kind):
+        if containing in str(resource):
+            return resource
+    raise LookupError(f"no {kind} with {containing!r} in its name: a breakage has to name another")
+
+
 def change(kind: str, containing: str = "", /, *gone: str, **changed: Any) -> Breakage:
     """Change and remove properties of the first resource of that type and name."""
 
     def break_it(broken: Platform) -> Resource:
-        resource = next(r for r in broken.all(kind) if containing in str(r))
+        resource = first(broken, kind, containing)
         resource.properties.update(changed)
         for name in gone:
             resource.properties.pop(name)
@@ -30,7 +38,7 @@ def grant(role: str, **changed: Any) -> Breakage:
     """Change the last statement of a role's policy."""
 
     def break_it(broken: Platform) -> Resource:
-        found = next(r for r in broken.all(kinds.ROLE) if role in r.id)
+        found = first(broken, kinds.ROLE, role)
         (policy, *_) = policies_of(broken, found)
         statements(policy)[-1].update(changed)
         return found

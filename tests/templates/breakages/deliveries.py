@@ -3,7 +3,7 @@
 import json
 
 from tests.templates import kinds
-from tests.templates.breakages.common import Breakage, Case, change
+from tests.templates.breakages.common import Breakage, Case, change, first
 from tests.templates.checks import deliveries
 from tests.templates.synthesis import Platform, Resource
 
@@ -14,7 +14,7 @@ def show_other_images(table: str, mapping: str, **streams: str) -> Breakage:
     def break_it(broken: Platform) -> Resource:
         given = next(r for r in broken.all(kinds.TABLE) if r.id.startswith(table))
         given.properties["StreamSpecification"] = streams
-        return next(r for r in broken.all(kinds.MAPPING) if mapping in str(r))
+        return first(broken, kinds.MAPPING, mapping)
 
     return break_it
 
@@ -29,7 +29,7 @@ def break_target(kind: str, containing: str, **retry: int) -> Breakage:
     """Change the retry policy of a rule's or a schedule's target."""
 
     def break_it(broken: Platform) -> Resource:
-        resource = next(r for r in broken.all(kind) if containing in str(r))
+        resource = first(broken, kind, containing)
         own = resource.properties
         (own["Target"] if kind == kinds.SCHEDULE else own["Targets"][0])["RetryPolicy"] |= retry
         return resource

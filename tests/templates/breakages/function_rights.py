@@ -55,7 +55,7 @@ MISSING = (
     ("MoveUnits", "dynamodb:GetRecords"),
     ("UpdateSales", "kinesis:GetShardIterator"),
     ("UpdateSales", "s3:PutObject"),
-    ("RaisePurchaseOrders", "sqs:ChangeMessageVisibility"),
+    ("UpdateAvailability", "sqs:ChangeMessageVisibility"),
     ("NotifyCustomer", "events:PutEvents"),
     ("IssueInvoice", "sns:Publish"),
     ("IssueInvoice", "lambda:InvokeFunction"),

@@ -10,9 +10,9 @@ from tests.templates.synthesis import Platform, Resource
 
 
 def publish_as_another(broken: Platform) -> Resource:
-    """Let purchasing publish to inventory's topic."""
-    topic = broken.one(kinds.SUBSCRIPTION, "Purchasing/LowStock").properties["TopicArn"]
-    return grant("RaisePurchaseOrders", Action="sns:Publish", Resource=topic)(broken)
+    """Let storefront publish to inventory's topic."""
+    topic = broken.one(kinds.SUBSCRIPTION, "AvailabilitySubscriber").properties["TopicArn"]
+    return grant("UpdateAvailability", Action="sns:Publish", Resource=topic)(broken)
 
 
 def break_subscription_queue(queue: str, **changed: Any) -> Breakage:
@@ -20,7 +20,7 @@ def break_subscription_queue(queue: str, **changed: Any) -> Breakage:
 
     def break_it(broken: Platform) -> Resource:
         change(kinds.QUEUE, queue, **changed)(broken)
-        return broken.one(kinds.SUBSCRIPTION, "Purchasing/LowStock")
+        return broken.one(kinds.SUBSCRIPTION, "AvailabilitySubscriber")
 
     return break_it
 
@@ -29,7 +29,7 @@ def remove_sns_permission(policy: str) -> Breakage:
     def break_it(broken: Platform) -> Resource:
         document = broken.one(kinds.QUEUE_POLICY, policy).properties["PolicyDocument"]
         document["Statement"] = [s for s in document["Statement"] if s["Effect"] == "Deny"]
-        return broken.one(kinds.SUBSCRIPTION, "Purchasing/LowStock")
+        return broken.one(kinds.SUBSCRIPTION, "AvailabilitySubscriber")
 
     return break_it
 
@@ -43,22 +43,22 @@ def forbid_sns_to_invoke(broken: Platform) -> Resource:
 
 
 def break_source(edit: Callable[[Any], object]) -> Breakage:
-    """Change the queue that purchasing reads."""
+    """Change the queue that storefront's view of the stock reads."""
 
     def break_it(broken: Platform) -> Resource:
-        edit(broken.one(kinds.QUEUE, "Purchasing/LowStockQueue").properties)
-        return broken.one(kinds.MAPPING, "RaisePurchaseOrders")
+        edit(broken.one(kinds.QUEUE, "AvailabilitySubscriberQueue").properties)
+        return broken.one(kinds.MAPPING, "UpdateAvailability")
 
     return break_it
 
 
 def use_another_dead_letter_queue(broken: Platform) -> Resource:
-    undelivered = broken.one(kinds.QUEUE, "Purchasing/LowStockUndelivered")
-    function = broken.one(kinds.FUNCTION, "RaisePurchaseOrders")
+    undelivered = broken.one(kinds.QUEUE, "AvailabilitySubscriberUndelivered")
+    function = broken.one(kinds.FUNCTION, "UpdateAvailability")
     function.properties["Environment"]["Variables"]["DEAD_LETTER_QUEUE_URL"] = {
         "Ref": undelivered.id
     }
-    return broken.one(kinds.MAPPING, "RaisePurchaseOrders")
+    return broken.one(kinds.MAPPING, "UpdateAvailability")
 
 
 BREAKAGES: list[Case] = [
@@ -74,16 +74,16 @@ BREAKAGES: list[Case] = [
     *(
         (queues.fifo_is_high_throughput, change(kinds.QUEUE, queue, name))
         for queue in (
-            "Purchasing/LowStockQueue",
-            "Purchasing/LowStockDeadLetters",
-            "Purchasing/LowStockUndelivered",
+            "AvailabilitySubscriberQueue",
+            "AvailabilitySubscriberDeadLetters",
+            "AvailabilitySubscriberUndelivered",
         )
         for name in ("DeduplicationScope", "FifoThroughputLimit")
     ),
     *(
         (
             queues.subscription_has_filter_and_dead_letter_queue,
-            change(kinds.SUBSCRIPTION, "Purchasing/LowStock", name),
+            change(kinds.SUBSCRIPTION, "AvailabilitySubscriber", name),
         )
         for name in ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
     ),
@@ -92,7 +92,10 @@ BREAKAGES: list[Case] = [
             queues.subscription_has_filter_and_dead_letter_queue,
             break_subscription_queue(queue, **changed),
         )
-        for queue in ("Purchasing/LowStockQueue", "Purchasing/LowStockUndelivered")
+        for queue in (
+            "AvailabilitySubscriberQueue",
+            "AvailabilitySubscriberUndelivered",
+        )
         for changed in (
             {"FifoQueue": False},
             {"KmsMasterKeyId": "alias/ours"},
@@ -101,16 +104,19 @@ BREAKAGES: list[Case] = [
     ),
     *(
         (queues.subscription_has_filter_and_dead_letter_queue, remove_sns_permission(policy))
-        for policy in ("Purchasing/LowStockQueuePolicy", "Purchasing/LowStockUndeliveredPolicy")
+        for policy in (
+            "AvailabilitySubscriberQueuePolicy",
+            "AvailabilitySubscriberUndeliveredPolicy",
+        )
     ),
     (queues.subscription_has_filter_and_dead_letter_queue, forbid_sns_to_invoke),
     *(
-        (queues.queue_mapping_is_bounded, change(kinds.MAPPING, "RaisePurchaseOrders", *gone))
+        (queues.queue_mapping_is_bounded, change(kinds.MAPPING, "UpdateAvailability", *gone))
         for gone in (("FunctionResponseTypes",), ("ScalingConfig",))
     ),
     (
         queues.queue_mapping_is_bounded,
-        change(kinds.MAPPING, "RaisePurchaseOrders", MaximumBatchingWindowInSeconds=5),
+        change(kinds.MAPPING, "UpdateAvailability", MaximumBatchingWindowInSeconds=5),
     ),
     *(
         (queues.queue_mapping_is_bounded, break_source(edit))

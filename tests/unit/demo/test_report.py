@@ -142,7 +142,6 @@ def test_stock_events_are_counted_by_type_and_by_sku(database: sqlite3.Connectio
     events = [("A1", 1, changed), ("B2", 1, changed), ("A1", 2, low), ("A1", 3, changed)]
     rows = [(None, f"{sku}/{number}", sku, number, kind) for sku, number, kind in events]
     insert(database, "stock_events", rows)
-    insert(database, "purchase_orders", [("A1/2", "A1", 5), ("another run's", "A1", 5)])
     insert(database, "stock", [("A1", 1, 2, 5, 3), ("B2", 9, 0, 5, 1)])
     insert(database, "availability", [("A1", "LOW", 1, 3), ("B2", "IN_STOCK", 8, 1)])
     insert(database, "warehouse_stock", [("A1", 1, 2, 5, 3), ("B2", 9, 0, 5, 1)])
@@ -156,7 +155,6 @@ def test_stock_events_are_counted_by_type_and_by_sku(database: sqlite3.Connectio
     assert "changes 4 of 2 SKUs, each SKU's in order, without a gap" in shown
     assert "StockChanged 3 most of A1 (2), B2 (1)" in shown
     assert "StockBelowMinimum 1 most of A1 (1)" in shown
-    assert "purchase orders 1 raised, of 5 units" in shown
     assert "the storefront right about 1 of 2 SKUs" in shown
     assert "the warehouse right about 2 of 2 SKUs" in shown
     insert(database, "stock_events", [(None, "A1/2", "A1", 2, low), (None, "B2/3", "B2", 3, low)])

@@ -101,7 +101,7 @@ def test_event_that_its_function_dead_lettered_is_decoded():
 
 
 def test_message_that_its_function_dead_lettered_is_decoded():
-    record = decoded("purchasing/LowStockDeadLetters", Mechanism.CONSUMER)
+    record = decoded("storefront/AvailabilitySubscriberDeadLetters", Mechanism.CONSUMER)
 
     assert record.event["source"] == EVENT["source"]
     assert error_tries_time(record) == ("it makes no sense", 0, "2026-12-01T08:26:02.918Z")
@@ -139,7 +139,7 @@ def test_compensation_and_unwritten_outcome_are_decoded():
 
 
 def test_redrive_count_and_previous_errors_are_decoded():
-    at = sink("purchasing/LowStockDeadLetters")
+    at = sink("storefront/AvailabilitySubscriberDeadLetters")
     history = {"redriven": "2", "earlier": "first\nsecond", "reason": "third"}
     attributes = decode(message("x", history), at)
     stream_record = {**RECORD, "redriven": {"times": 2, "earlier": ["first", "second"]}}

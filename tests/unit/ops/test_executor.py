@@ -76,11 +76,11 @@ def move(aws: FakeAws, name: str, how: Mechanism, message: Any = None) -> None:
 def test_message_is_sent_to_its_group():
     aws = FakeAws()
 
-    move(aws, "purchasing/LowStockUndelivered", Mechanism.SUBSCRIPTION)
+    move(aws, "storefront/AvailabilitySubscriberUndelivered", Mechanism.SUBSCRIPTION)
 
     ((request, sent),) = aws.requests
     assert request == "sqs.send_message"
-    assert sent["QueueUrl"].partition("LowStockQueue")[1]
+    assert sent["QueueUrl"].partition("AvailabilitySubscriberQueue")[1]
     assert (sent["MessageGroupId"], sent["MessageDeduplicationId"]) == ("g", "redrive-m1")
     assert sent["MessageAttributes"] == {"redriven": {"DataType": "Number", "StringValue": "1"}}
 

@@ -40,7 +40,7 @@ NAMES = (
     "backbone/ToOrderStreamRuleUndelivered",
     "orders/JobsRepublishStalledDeadLetters",
     "orders/Repair",
-    "purchasing/LowStockDeadLetters",
+    "storefront/AvailabilitySubscriberDeadLetters",
     "shipping/DispatchShipmentDeadLetters",
     "shipping/OutboxDeadLetters",
     "storefront/ProjectionDeadLetters",
@@ -109,7 +109,7 @@ def test_whole_reason_is_shown_what_was_denied_stands_at_its_end():
     denied = (
         f"AccessDeniedException: {'User: arn:aws:sts::123456789012:assumed-role/r ' * 5}, a deny"
     )
-    at = sink("purchasing/LowStockDeadLetters")
+    at = sink("storefront/AvailabilitySubscriberDeadLetters")
     (record, *_) = records(at)
     result = RedriveResult(sink=at, dead_letter=record, error=denied)
 
@@ -122,7 +122,7 @@ def test_whole_reason_is_shown_what_was_denied_stands_at_its_end():
 
 
 def test_show_json(golden: SnapshotAssertion):
-    at = sink("purchasing/LowStockDeadLetters")
+    at = sink("storefront/AvailabilitySubscriberDeadLetters")
 
     assert json.dumps([dlq_show.as_json(each, at) for each in records(at)], indent=2) == golden
 

@@ -118,17 +118,19 @@ class TestEvents:
 
 class TestMessages:
     def test_fifo_message_keeps_its_group_and_gets_a_new_deduplication_id(self):
-        action = planned("purchasing/LowStockUndelivered", Mechanism.SUBSCRIPTION)
+        action = planned("storefront/AvailabilitySubscriberUndelivered", Mechanism.SUBSCRIPTION)
 
         assert isinstance(action, SendTo)
-        assert action.target.name == "purchasing/LowStockQueue"
+        assert action.target.name == "storefront/AvailabilitySubscriberQueue"
         assert (action.group_id, action.deduplication_id) == ("g", "redrive-m1")
         assert action.attributes == {"redriven": "1"}
 
     def test_message_is_sent_without_snss_attributes(self):
         said = {"RequestID": "r", "ErrorCode": "AccessDenied", "ErrorMessage": "no", "kind": "low"}
 
-        action = planned("purchasing/LowStockUndelivered", Mechanism.SUBSCRIPTION, attributes=said)
+        action = planned(
+            "storefront/AvailabilitySubscriberUndelivered", Mechanism.SUBSCRIPTION, attributes=said
+        )
 
         history = {"redriven": "1", "earlier": "AccessDenied: no"}
         assert action.attributes == {"kind": "low", **history}
@@ -165,7 +167,7 @@ class TestMessages:
     def test_message_is_sent_unchanged_with_its_history(self):
         raw = message("x", {"reason": "third", "redriven": "2", "earlier": "a\nb", "own": "o"})
 
-        action = again("purchasing/LowStockDeadLetters", replace(raw, group_id="g"))
+        action = again("storefront/AvailabilitySubscriberDeadLetters", replace(raw, group_id="g"))
 
         assert action.body == "x"
         assert action.attributes == {"own": "o", "redriven": "3", "earlier": "a\nb\nthird"}
@@ -173,7 +175,7 @@ class TestMessages:
     def test_history_of_a_message_is_limited(self):
         raw = message("x", {"reason": "r" * 5_000, "earlier": "gone"})
 
-        kept = again("purchasing/LowStockDeadLetters", raw).attributes["earlier"]
+        kept = again("storefront/AvailabilitySubscriberDeadLetters", raw).attributes["earlier"]
 
         assert kept == "r" * MAX_HISTORY_LENGTH
 

@@ -6,7 +6,7 @@ from typing import Any
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.inventory import StockSoldOut
 from lambdas.purchasing.domain import delivery_command, plan_purchase_order
-from tests.support.low_stock import low
+from tests.support.purchasing import low
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

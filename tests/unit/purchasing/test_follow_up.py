@@ -10,8 +10,7 @@ from lambdas.purchasing.follow_up import FollowUpFailedError
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.runtime.dynamodb import to_item
 from tests.support.doubles import ClientDouble
-from tests.support.follow_up import START, Inventory, deliver
-from tests.support.low_stock import low
+from tests.support.purchasing import START, Inventory, deliver, low
 
 
 class Rows(ClientDouble):

@@ -10,7 +10,7 @@ from lambdas.purchasing.domain import plan_purchase_order
 from lambdas.purchasing.lambda_supplier import LambdaSupplier
 from lambdas.purchasing.supplier import Confirmed, Delivered, SupplierError
 from tests.support.doubles import OneFunction
-from tests.support.low_stock import low
+from tests.support.purchasing import low
 
 ORDER = plan_purchase_order(low("A", 7), now=datetime(2026, 1, 1, tzinfo=UTC))
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lambdas.purchasing.store import PurchaseOrders
-from tests.support.follow_up import Inventory
+from tests.support.purchasing import Inventory
 
 
 @pytest.fixture

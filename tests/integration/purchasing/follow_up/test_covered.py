@@ -15,8 +15,7 @@ from lambdas.purchasing.domain import LOW_STOCK_EVENTS, plan_purchase_order
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.purchasing.supplier import Confirmed, SupplierError
 from lambdas.runtime.dynamodb import to_item
-from tests.support.follow_up import DUE, NOW, START, Deliverer, Inventory, Rows, deliver
-from tests.support.low_stock import low
+from tests.support.purchasing import DUE, NOW, START, Deliverer, Inventory, Rows, deliver, low
 from tests.support.spy import Spy
 
 LEAD_TIME = 3

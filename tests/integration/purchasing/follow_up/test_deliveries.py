@@ -10,16 +10,16 @@ from lambdas.purchasing import follow_up as module
 from lambdas.purchasing.domain import plan_purchase_order
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.purchasing.supplier import Confirmed
-from tests.support.follow_up import (
+from tests.support.purchasing import (
     DUE,
     NOW,
     Deliverer,
     Inventory,
     Rows,
     deliver,
+    low,
     raise_purchase_orders,
 )
-from tests.support.low_stock import low
 from tests.support.spy import Spy
 from tests.templates.kinds import FUNCTION
 from tests.templates.synthesis import platform

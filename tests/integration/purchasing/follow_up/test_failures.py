@@ -9,7 +9,7 @@ from lambdas.purchasing import follow_up as module
 from lambdas.purchasing.follow_up import FollowUpFailedError
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.purchasing.supplier import Confirmed, SupplierError
-from tests.support.follow_up import NOW, Deliverer, Inventory, Rows, deliver, raise_purchase_orders
+from tests.support.purchasing import NOW, Deliverer, Inventory, Rows, deliver, raise_purchase_orders
 from tests.support.spy import Spy
 
 

@@ -10,7 +10,7 @@ from tests.unit.ops.account_fakes import client_error, fake_client, raising
 from tests.unit.ops.console.conftest import FakeDeployed, Fill
 from tests.unit.ops.dead_letter_samples import message, sink
 
-SINK = sink("purchasing/LowStockDeadLetters")
+SINK = sink("storefront/AvailabilitySubscriberDeadLetters")
 AT = datetime(2026, 12, 1, 10, tzinfo=UTC)
 
 
@@ -35,7 +35,7 @@ def depth(state: str) -> dict[str, Any]:
     queue = SINK.resource.physical.rpartition("/")[2]
     return alarm(
         state,
-        AlarmDescription="purchasing/LowStock: dead letters waiting",
+        AlarmDescription="storefront/AvailabilitySubscriber: dead letters waiting",
         MetricName="ApproximateNumberOfMessagesVisible",
         Dimensions=[{"Name": "QueueName", "Value": queue}],
         EvaluationPeriods=1,

@@ -63,16 +63,16 @@ def test_dead_letter_is_shown_with_why_where_its_code_and_what_a_redrive_would_d
 
 
 def test_code_of_a_queue_is_that_of_its_consumer(browser: Browser, fill: Fill):
-    queue = sink("purchasing/LowStockDeadLetters")
+    queue = sink("storefront/AvailabilitySubscriberDeadLetters")
     fill(queue, message({"a": 1}, {"reason": "not an event"}))
 
     page = browser.get(f"/dead-letters/{queue.name}").text.replace("<wbr>", "")
 
-    assert "<code>lambdas/purchasing/raise_purchase_orders.py</code>" in page
+    assert "<code>lambdas/storefront/update_availability.py</code>" in page
 
 
 def test_history_of_redrives_is_shown(browser: Browser, fill: Fill):
-    queue = sink("purchasing/LowStockDeadLetters")
+    queue = sink("storefront/AvailabilitySubscriberDeadLetters")
     said = {"reason": "now", "redriven": "2", "earlier": "first\nthen"}
     fill(queue, message({"a": 1}, said))
 

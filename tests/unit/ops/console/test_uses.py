@@ -35,8 +35,8 @@ def arn(name: str) -> str:
          "bus>orders"),
         ("kinesis:PutRecord", BUS, "backbone/ToOrderStreamRule", "backbone/OrderStream",
          "bus>stream"),
-        ("sqs:SendMessage", "sns.amazonaws.com", "inventory/Changes", "purchasing/LowStockQueue",
-         "inventory>purchasing"),
+        ("sqs:SendMessage", "sns.amazonaws.com", "inventory/Changes",
+         "storefront/AvailabilitySubscriberQueue", "inventory>storefront"),
     ],
     ids=lambda each: each,
 )  # fmt: skip

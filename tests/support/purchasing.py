@@ -1,4 +1,4 @@
-"""Open purchase orders, a supplier and inventory, for the job that follows up."""
+"""The events that purchasing consumes; a supplier and inventory, for the job that follows up."""
 
 import io
 import json
@@ -6,19 +6,34 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas.contracts.inventory import ReceiveStock
+from lambdas.contracts.envelope import EventEnvelope, envelope
+from lambdas.contracts.inventory import ReceiveStock, StockBelowMinimum, StockSoldOut
 from lambdas.contracts.times import format_time
-from lambdas.purchasing.domain import PurchaseOrder, plan_purchase_order
+from lambdas.purchasing.domain import LowStockEvent, PurchaseOrder, plan_purchase_order
 from lambdas.purchasing.follow_up import FollowUp
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.purchasing.supplier import Confirmed, Delivered, SupplierError
 from tests.support.doubles import ClientDouble
-from tests.support.low_stock import low
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = format_time(START)
 DUE = format_time(START + timedelta(minutes=10))
 Rows = Callable[[], list[dict[str, Any]]]
+
+
+def low(
+    sku: str, sequence: int, *, kind: type[LowStockEvent] = StockBelowMinimum, minimum: int = 5
+) -> EventEnvelope[LowStockEvent]:
+    """Make inventory's event for a SKU that runs low."""
+    available = 0 if kind is StockSoldOut else 1
+    return envelope(
+        kind(sku=sku, available=available, reserved=3, minimum=minimum),
+        subject=sku,
+        sequence=sequence,
+        correlation_id="o1",
+        causation_id="ReserveStock/o1",
+        occurred_at=NOW,
+    )
 
 
 class Inventory(ClientDouble):
