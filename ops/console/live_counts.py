@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from ops.console.wiring import Wiring
 from ops.deployed import Deployed
 from ops.dlq.peek import measure_all
-from ops.dlq.readers import QueueReader, SinkReader, reader_for
+from ops.dlq.readers import SinkReader, reader_for, reader_of
 from ops.dlq.redrive import is_denied
 from ops.dlq.templates import MACHINE, QUEUE
 from stacks.names import service_of
@@ -59,7 +59,7 @@ def count(deployed: Deployed) -> Counts:
     wiring = Wiring(deployed.templates())
     queues = [each for each in wiring.things if each.kind == QUEUE]
     readers: dict[str, SinkReader] = {
-        each.name: QueueReader(each.physical, deployed.client("sqs")) for each in queues
+        each.name: reader_of(each, deployed.client) for each in queues
     }
     readers |= {sink.name: reader_for(sink, deployed.client) for sink in wiring.sinks}
     depths, unreadable = measure_all(readers)

@@ -7,6 +7,7 @@ from statistics import fmean
 
 from ops.console.service_map import events_of, owner
 from ops.console.wiring import API, BUS, KINDS, RULE, STREAM, WORKERS, Wiring
+from ops.deployed import OperationError
 from ops.dlq.templates import FUNCTION, MACHINE, Resource
 
 WIDTH, HEIGHT, GAP, MARGIN, TOP = 138, 68, 26, 14, 62
@@ -14,6 +15,7 @@ BUS_Y, ROW_GAP, BAR = 60, 150, 26
 BOW = 42
 """How far a line between two services of a row may lead away from it."""
 ENTRANCE = "POST /orders"
+UNFINISHED = "the map is drawn around it: finish the deployment. The other pages work without it"
 WAY = ("OrderPlaced", "OrderConfirmed", "OrderPicked", "ShipmentDispatched", "OrderDispatched")
 """The events of an order without a failure, in this order."""
 
@@ -58,7 +60,15 @@ class Overview:
 
 
 def overview(wiring: Wiring) -> Overview:
-    """Return the map of all services."""
+    """Return the map of all services.
+
+    Raises:
+        OperationError: what the map is drawn around is not deployed.
+    """
+    if not any(each.kind == BUS for each in wiring.things):
+        raise OperationError(f"no event bus is deployed, and {UNFINISHED}")
+    if not any(each.how == ENTRANCE for each in wiring.wires):
+        raise OperationError(f"the HTTP API does not have {ENTRANCE}, and {UNFINISHED}")
     bus = main_bus(wiring)
     backbone = owner(bus)
     calls = _calls(wiring, {backbone})

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from ops.dlq.decode import DeadLetter, decode
 from ops.dlq.failure_sinks import FailureSink
-from ops.dlq.readers import Depth, SinkReader, reader_for
+from ops.dlq.readers import Depth, NotDeployedError, SinkReader, reader_for
 from ops.dlq.redrive import concerns_one_sink
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ def measure_all(readers: Mapping[str, SinkReader]) -> tuple[dict[str, Depth], di
 
 
 def _each(names: Collection[str], read: Callable[[str], T]) -> tuple[dict[str, T], dict[str, str]]:
-    """Read some sinks, a few at a time. One that is refused or gone does not hide the others."""
+    """Read some sinks, a few at a time. One that is refused or missing does not hide the others."""
     unreadable: dict[str, str] = {}
 
     def attempt(name: str) -> tuple[str, T] | None:
@@ -87,7 +87,9 @@ def _each(names: Collection[str], read: Callable[[str], T]) -> tuple[dict[str, T
             if not concerns_one_sink(error):
                 raise
             unreadable[name] = str(error)
-            return None
+        except NotDeployedError as error:
+            unreadable[name] = str(error)
+        return None
 
     with ThreadPoolExecutor(MAX_WORKERS) as pool:
         found = dict(filter(None, pool.map(attempt, names)))

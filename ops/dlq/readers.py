@@ -18,9 +18,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ops.deployed import OperationError
 from ops.dlq.decode import RawMessage
 from ops.dlq.failure_sinks import FailureSink
-from ops.dlq.templates import QUEUE
+from ops.dlq.templates import QUEUE, Resource
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -177,11 +178,43 @@ class BucketReader:
         yield from self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name)
 
 
+class NotDeployedError(OperationError):
+    """The template has the sink, and its stack has not made it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingReader:
+    """Stands for a queue or bucket that is not made yet."""
+
+    resource: Resource
+
+    def depth(self) -> Depth:
+        """Raise the error that says so."""
+        at = self.resource
+        raise NotDeployedError(f"{at.name} is not made yet: finish the deployment of {at.stack}")
+
+    def lease_messages(self) -> LeasedMessages:
+        """Raise the error that says so."""
+        yield from ()
+        self.depth()
+
+    def delete(self, message: RawMessage) -> None:
+        """Raise the error that says so."""
+        self.depth()
+
+
 def reader_for(sink: FailureSink, client: Any) -> SinkReader:
     """Return the reader of a sink; ``client`` makes boto3's client of a service."""
-    if sink.resource.kind == QUEUE:
-        return QueueReader(sink.resource.physical, client("sqs"))
-    return BucketReader(sink.resource.physical, client("s3"))
+    return reader_of(sink.resource, client)
+
+
+def reader_of(resource: Resource, client: Any) -> SinkReader:
+    """Return the reader of a queue or bucket."""
+    if not resource.physical:
+        return MissingReader(resource)
+    if resource.kind == QUEUE:
+        return QueueReader(resource.physical, client("sqs"))
+    return BucketReader(resource.physical, client("s3"))
 
 
 def _date(answer: Any) -> datetime:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from ops import __main__ as main
 from ops.console.app import create_app
 from ops.deployed import Deployed
+from ops.dlq.peek import lease_dead_letters, peek_all
+from ops.dlq.readers import NotDeployedError, reader_for
 from ops.orders.dead_letters import find_dead_letters
 from tests.support.asgi import Browser
 from tests.unit.ops.account_fakes import client_error
@@ -107,6 +110,21 @@ def test_dead_letters_of_an_order_are_found_in_the_others(deployed: FakeDeployed
 
     assert [each.queue for each in found] == [FULL.name]
     assert why.startswith(f"{CLOSED.name}: ")
+
+
+@pytest.mark.parametrize("name", ["orders/Repair", "storefront/ProjectionDeadLetters"])
+def test_sink_that_is_not_made_yet_does_not_hide_the_others(name: str):
+    whole = FakeDeployed()
+    missing = next(each for each in sinks() if each.name == name)
+    unmade = replace(missing, resource=replace(missing.resource, physical=""))
+    found, unreadable = peek_all([unmade, CLOSED], whole.client)
+
+    assert unreadable == {
+        name: f"{name} is not made yet: finish the deployment of {missing.resource.stack}"
+    }
+    assert [each.sink.name for each in found] == [CLOSED.name]
+    with pytest.raises(NotDeployedError):
+        lease_dead_letters(unmade, reader_for(unmade, whole.client))
 
 
 def test_console_never_calls_it_empty(monkeypatch: pytest.MonkeyPatch):

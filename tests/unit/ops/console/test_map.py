@@ -10,9 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ops.console.live_counts import LiveCounts, count, events
-from ops.console.overview import HEIGHT, WIDTH, overview
+from ops.console.overview import ENTRANCE, HEIGHT, WIDTH, overview
 from ops.console.service_map import owner, service_map
 from ops.console.wiring import KINDS, Wiring
+from ops.dlq.templates import Templates
 from simulation.saga_walk import STEPS
 from tests.support.asgi import Browser
 from tests.unit.ops.console.conftest import FakeDeployed, Fill
@@ -209,3 +210,19 @@ def test_page_gets_all_counts_and_then_those_that_changed():
     assert json.loads(first.removeprefix("data: ")) == {"a": 1, "b": 0}
     assert second.startswith(":")
     assert json.loads(third.removeprefix("data: ")) == {"b": 2}
+
+
+@pytest.mark.parametrize(
+    ("without", "said"), [(("Backbone", "Disputes"), "event bus"), (("HttpApi",), ENTRANCE)]
+)
+def test_map_of_a_half_deployed_platform_says_what_is_missing(
+    browser: Browser, deployed: FakeDeployed, without: tuple[str, ...], said: str
+):
+    whole = templates()
+    kept = {name: each for name, each in whole._stacks.items() if not name.endswith(without)}
+    deployed.templates = lambda: Templates(kept)  # type: ignore[method-assign]
+
+    answer = browser.get("/map")
+    assert (answer.status, said in answer.text) == (409, True)
+    assert browser.get("/map/orders").status == 200
+    assert browser.get("/dead-letters").status == 200
