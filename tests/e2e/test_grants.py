@@ -3,11 +3,13 @@
 This runs after all other tests of this directory, on what their clouds recorded.
 """
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.support.grants import GrantUsage, Resource, names, recorded_grants
+from tests.support.grants import GrantUsage, Resource, among, names, recorded_grants
+from tests.templates.checks.used_rights import RECORD
 
 HERE = Path(__file__).parent
 RECORDS = "with cloud_recording_grants("
@@ -53,16 +55,34 @@ BY_CHANCE = {
 """Permissions whose use cannot be seen here, each with the reason."""
 
 
-def test_every_right_that_is_granted_is_used() -> None:
+@pytest.fixture
+def of_all() -> GrantUsage:
+    """What all clouds together granted, and what was used of it."""
     rights = recorded_grants()
     missing = watching() - rights.keys()
     assert not missing, f"run these first, what is not run uses no rights: {sorted(missing)}"
-    of_all = GrantUsage(
+    return GrantUsage(
         granted=set().union(*(rights[module].granted for module in watching())),
         used=set().union(*(rights[module].used for module in watching())),
     )
+
+
+def test_every_right_that_is_granted_is_used(of_all: GrantUsage) -> None:
     assert of_all.faults(UNUSED, BY_CHANCE) == [], (
         "let an end-to-end test use it, take it away, or give the reason in UNUSED"
+    )
+
+
+def test_rights_that_were_used_are_on_record(
+    of_all: GrantUsage, request: pytest.FixtureRequest
+) -> None:
+    used = [right for right in sorted(of_all.used) if not among(BY_CHANCE, right)]
+    if request.config.getoption("update_snapshots"):
+        RECORD.write_text(json.dumps(used, indent=0) + "\n")
+
+    assert json.loads(RECORD.read_text()) == used, (
+        "pytest tests/e2e/test_grants.py --snapshot-update writes it; the checks of the templates"
+        " (checks/used_rights.py) hold them against it"
     )
 
 

@@ -9,7 +9,7 @@ import functools
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -82,10 +82,6 @@ class GrantUsage:
 
         What is used only by chance may be used or not.
         """
-
-        def among(patterns: Mapping[str, str], right: str) -> bool:
-            return any(fnmatchcase(right, pattern) for pattern in patterns)
-
         unused = {right for right in self.granted - self.used if not among(by_chance, right)}
         return [
             *(
@@ -100,6 +96,11 @@ class GrantUsage:
                 if not any(fnmatchcase(right, pattern) for right in self.granted)
             ),
         ]
+
+
+def among(patterns: Iterable[str], right: str) -> bool:
+    """Return whether a right matches one of the patterns."""
+    return any(fnmatchcase(right, pattern) for pattern in patterns)
 
 
 RIGHTS = Path(__file__).resolve().parents[2] / "build" / "rights"

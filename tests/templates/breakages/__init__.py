@@ -13,6 +13,7 @@ from tests.templates.breakages import (
     rights,
     sagas,
     streams,
+    used_rights,
 )
 from tests.templates.breakages.common import Case
 
@@ -29,4 +30,5 @@ BREAKAGES: list[Case] = [
     *data.BREAKAGES,
     *api.BREAKAGES,
     *sagas.BREAKAGES,
+    *used_rights.BREAKAGES,
 ]

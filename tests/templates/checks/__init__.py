@@ -17,4 +17,5 @@ from tests.templates.checks import (  # noqa: F401 -- each registers its checks
     rights,
     sagas,
     streams,
+    used_rights,
 )
