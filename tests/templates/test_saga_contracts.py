@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 from importlib import import_module
-from itertools import pairwise
 from typing import Any, cast, get_args, get_origin
 
 import pytest
@@ -14,22 +13,19 @@ from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.orders import OrderPlaced, OrderWithdrawn
 from lambdas.contracts.shipping import CancelShipment
-from lambdas.contracts.transient import TRANSIENT_ERRORS
 from lambdas.notifications.messages import REJECTIONS
 from lambdas.orders.domain import Order
 from simulation.saga_walk import STEPS
 from stacks.constructs.saga.definition import build_definition
 from stacks.constructs.saga.model import STANDARD_TIMEOUTS
-from stacks.constructs.saga.tasks import EXPRESSION_FAILED
 from stacks.environments import ENVIRONMENTS
+from tests.templates.checks.saga_catches import ACTIONS, COMPENSATIONS
 from tests.templates.checks.sagas import invoked
 from tests.templates.kinds import MACHINE
 from tests.templates.saga_definitions import SAGAS, calls, saga
 from tests.templates.synthesis import platform
 from tools.contract_modules import declared
 
-ACTIONS = {step.action.name: step for step in STEPS}
-COMPENSATIONS = {step.compensation.name: step for step in STEPS}
 COMMANDS: Mapping[str, type[Command]] = {
     call.name: call.command for step in STEPS for call in (step.action, step.compensation)
 }
@@ -84,45 +80,6 @@ class TestWords:
             verb = "".join(f"_{c.lower()}" if c.isupper() else c for c in command)[1:]
             service = COMMANDS[command].__module__.rpartition(".")[2]
             assert handler == f"lambdas.{service}.{verb}.handler"
-
-    def test_expression_that_fails_is_never_retried(self, environment: str, name: str):
-        tasks = [s for s in saga(platform(environment), name)["States"].values() if "Retry" in s]
-
-        assert len(tasks) > 8
-        for state in tasks:
-            first = state["Retry"][0]
-            assert (first["ErrorEquals"][0], first["MaxAttempts"]) == (EXPRESSION_FAILED, 0)
-
-    def test_refusals_are_caught_and_never_retried(self, environment: str, name: str):
-        following = dict(pairwise([*reversed(COMPENSATIONS), "AnyBusy"]))
-        for command, state in calls(saga(platform(environment), name)).items():
-            caught = [(caught["ErrorEquals"], caught["Next"]) for caught in state["Catch"]]
-            (never,) = (r["ErrorEquals"] for r in state["Retry"] if r["MaxAttempts"] == 0)
-            busy, anything = list(TRANSIENT_ERRORS), ["States.ALL"]
-            if command in ACTIONS:
-                # An action that was compensated before is a failure, not a reason to publish.
-                step = ACTIONS[command]
-                refused, before = _names(step.refusals), _names(step.already_compensated)
-                assert caught == [
-                    (refused, "AnythingToUndo"),
-                    (before, "AnythingToUndo"),
-                    (busy, "Defer"),
-                    (anything, "Defer"),
-                ]
-                assert never == [EXPRESSION_FAILED, *refused, *before]
-            elif too_late := _names(COMPENSATIONS[command].irreversible):
-                assert caught == [
-                    (too_late, "KeepEffects"),
-                    (busy, "DeferUndoing"),
-                    (anything, "DeferUndoing"),
-                ]
-                assert never == [EXPRESSION_FAILED, *too_late]
-            else:
-                assert caught == [
-                    (busy, following[command]),
-                    (anything, f"DeadLetter{command}"),
-                ]
-                assert never == [EXPRESSION_FAILED]
 
     def test_saga_writes_columns_of_an_order(self, environment: str, name: str):
         states = saga(platform(environment), name)["States"]

@@ -219,7 +219,7 @@ def instance_drains_before_termination(platform: Platform) -> Iterator[str]:
             for hook in hooks
         ):
             yield f"{group}: its instances go with what they have in hand"
-        role = _role(platform, launched_by(platform, group))
+        role = role_of(platform, launched_by(platform, group))
         completing = [
             statement
             for holder, statement in permissions(platform)
@@ -230,7 +230,7 @@ def instance_drains_before_termination(platform: Platform) -> Iterator[str]:
             yield f"{group}: its instances may not say that they have drained"
 
 
-def _role(platform: Platform, template: Resource) -> Resource | None:
+def role_of(platform: Platform, template: Resource) -> Resource | None:
     profile = platform.referred(template.stack, data(template)["IamInstanceProfile"]["Arn"])
     if profile is None or profile.kind != PROFILE:
         return None

@@ -11,6 +11,7 @@ from tests.templates.breakages import (
     logs,
     queues,
     rights,
+    saga_catches,
     sagas,
     streams,
     used_rights,
@@ -30,5 +31,6 @@ BREAKAGES: list[Case] = [
     *data.BREAKAGES,
     *api.BREAKAGES,
     *sagas.BREAKAGES,
+    *saga_catches.BREAKAGES,
     *used_rights.BREAKAGES,
 ]

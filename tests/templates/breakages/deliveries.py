@@ -3,7 +3,7 @@
 import json
 
 from tests.templates import kinds
-from tests.templates.breakages.common import Breakage, Case, change, first
+from tests.templates.breakages.common import Breakage, Case, change, first, grant
 from tests.templates.checks import deliveries
 from tests.templates.synthesis import Platform, Resource
 
@@ -33,6 +33,16 @@ def break_target(kind: str, containing: str, **retry: int) -> Breakage:
         own = resource.properties
         (own["Target"] if kind == kinds.SCHEDULE else own["Targets"][0])["RetryPolicy"] |= retry
         return resource
+
+    return break_it
+
+
+def forbid_delivery(role: str, rule: str, **changed: object) -> Breakage:
+    """Change the only statement of the role with which EventBridge delivers."""
+
+    def break_it(broken: Platform) -> Resource:
+        grant(role, **changed)(broken)
+        return next(r for r in broken.all(kinds.RULE) if rule in r.id)
 
     return break_it
 
@@ -105,5 +115,12 @@ BREAKAGES: list[Case] = [
     *(
         (deliveries.scheduler_may_invoke_and_dead_letter, forbid_scheduler(action))
         for action in ("lambda:InvokeFunction", "sqs:SendMessage")
+    ),
+    *(
+        (deliveries.rule_may_deliver_to_its_target, break_it)
+        for break_it in (
+            forbid_delivery("AlertOrderHeld", "AlertOrderHeld", Action="sns:GetTopicAttributes"),
+            forbid_delivery("FulfilmentMachineEvents", "StartFulfil", Resource={"Ref": "Other"}),
+        )
     ),
 ]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.templates import kinds
-from tests.templates.breakages.common import Breakage, Case
+from tests.templates.breakages.common import Breakage, Case, grant
 from tests.templates.checks import sagas
 from tests.templates.synthesis import Platform, Resource, definition
 
@@ -26,6 +26,12 @@ def change_state(state: str, edit: Callable[[Any], object]) -> Breakage:
 def slow_down(broken: Platform) -> Resource:
     broken.one(kinds.FUNCTION, "TakePayment").properties["Timeout"] = 60
     return next(broken.all(kinds.MACHINE))
+
+
+def forbid_logs(broken: Platform) -> Resource:
+    machine = next(broken.all(kinds.MACHINE))
+    grant("FulfilmentRole", Resource="arn:aws:logs:::log-group:one")(broken)
+    return machine
 
 
 def without(*names: str) -> Callable[[Any], object]:
@@ -49,4 +55,5 @@ BREAKAGES: list[Case] = [
         )
     ),
     (sagas.task_timeout_exceeds_function_timeout, slow_down),
+    (sagas.machine_may_deliver_its_logs, forbid_logs),
 ]

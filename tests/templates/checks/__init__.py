@@ -15,6 +15,7 @@ from tests.templates.checks import (  # noqa: F401 -- each registers its checks
     logs,
     queues,
     rights,
+    saga_catches,
     sagas,
     streams,
     used_rights,

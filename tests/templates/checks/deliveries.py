@@ -3,12 +3,29 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from tests.templates.checks.common import DAY, as_list, check, policies_of, statements
-from tests.templates.kinds import FUNCTION, INVOKE_CONFIG, MAPPING, RULE, SCHEDULE, TABLE
+from tests.templates.kinds import (
+    FUNCTION,
+    INVOKE_CONFIG,
+    MACHINE,
+    MAPPING,
+    RULE,
+    SCHEDULE,
+    STREAM,
+    TABLE,
+    TOPIC,
+)
 from tests.templates.synthesis import Platform, Resource
 
 HOUR = 60 * 60
+BY_A_ROLE = {
+    TOPIC: "sns:Publish",
+    STREAM: "kinesis:PutRecord",
+    MACHINE: "states:StartExecution",
+}
+"""What EventBridge does with a role, by the kind of its target."""
 SECONDS = {"minute": 60, "hour": HOUR, "day": DAY}
 
 
@@ -94,20 +111,38 @@ def scheduled_run_is_tried_until_the_next(platform: Platform) -> Iterator[str]:
 def scheduler_may_invoke_and_dead_letter(platform: Platform) -> Iterator[str]:
     for schedule in platform.all(SCHEDULE):
         target = schedule.properties["Target"]
-        role = platform.referred(schedule.stack, target["RoleArn"])
-        may = {
-            (action, str(platform.referred(policy.stack, resource)))
-            for policy in (policies_of(platform, role) if role else ())
-            for statement in statements(policy)
-            for action in as_list(statement["Action"])
-            for resource in as_list(statement["Resource"])
-        }
+        may = _granted(platform, schedule, target)
         for action, place in (
             ("lambda:InvokeFunction", target["Arn"]),
             ("sqs:SendMessage", target.get("DeadLetterConfig", {}).get("Arn")),
         ):
             if (action, str(platform.referred(schedule.stack, place))) not in may:
                 yield f"{schedule}: Scheduler may not {action}"
+
+
+@check
+def rule_may_deliver_to_its_target(platform: Platform) -> Iterator[str]:
+    for rule in platform.all(RULE):
+        for target in rule.properties["Targets"]:
+            if "RoleArn" not in target:
+                continue
+            place = platform.referred(rule.stack, target["Arn"])
+            if place is None:
+                yield f"{rule}: its target is not ours"
+            elif (BY_A_ROLE[place.kind], str(place)) not in _granted(platform, rule, target):
+                yield f"{rule}: EventBridge may not {BY_A_ROLE[place.kind]}"
+
+
+def _granted(platform: Platform, owner: Resource, target: Any) -> set[tuple[str, str]]:
+    """Return what a target's role may do: the actions, each with its resource."""
+    role = platform.referred(owner.stack, target["RoleArn"])
+    return {
+        (action, str(platform.referred(policy.stack, resource)))
+        for policy in (policies_of(platform, role) if role else ())
+        for statement in statements(policy)
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
 
 
 def period(schedule: Resource) -> int:

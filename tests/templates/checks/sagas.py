@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.templates.checks.common import check
+from tests.templates.checks.common import as_list, check, policies_of, statements
+from tests.templates.checks.rights import WILDCARDS
 from tests.templates.kinds import FUNCTION, MACHINE
 from tests.templates.synthesis import Platform, Resource, definition
 
@@ -51,3 +52,18 @@ def invoked(platform: Platform, machine: Resource, state: Any) -> Resource:
     if function is None or function.kind != FUNCTION:
         raise LookupError(f"{machine} invokes no function of ours: {state['Arguments']}")
     return function
+
+
+@check
+def machine_may_deliver_its_logs(platform: Platform) -> Iterator[str]:
+    for machine in platform.all(MACHINE):
+        role = platform.referred(machine.stack, machine.properties["RoleArn"])
+        granted = {
+            action
+            for policy in (policies_of(platform, role) if role else ())
+            for statement in statements(policy)
+            if statement["Resource"] == "*"
+            for action in as_list(statement["Action"])
+        }
+        if missing := WILDCARDS["states.amazonaws.com"] - granted:
+            yield f"{machine}: it may not {', '.join(sorted(missing))}"
