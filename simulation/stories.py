@@ -161,14 +161,20 @@ class StoryRun:
         return [id_ for id_, _ in self.decisions].index(incident.id)
 
 
-def play_story(story: Story, plan: Plan = ()) -> StoryRun:
-    """Play a story with what is planned, until all is quiet; check every promise."""
+def play_story(
+    story: Story, plan: Plan = (), change: Callable[[World], object] = lambda _: None
+) -> StoryRun:
+    """Play a story with what is planned, until all is quiet; check every promise.
+
+    ``change`` is made to the world before it begins.
+    """
     choices = {
         "stock": {100: 0.4, 500: 0.9}[story.in_stock],
         "disputes": 1.0,
     }
     chance = PlannedChance(Kernel(), plan, choices)
     world = World(synthesized(express=story.express), chance)
+    change(world)
     problem = ""
     with world.installed():
         try:

@@ -7,12 +7,14 @@ summary as the last line. It ends with 1 if there is a survivor without a reason
 import json
 import sys
 from argparse import ArgumentParser
+from collections.abc import Container
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.mutation.operators import mutants_of, unchanged
-from tests.mutation.plugin import ENDLESS, Mutation
+from tests.mutation.plugin import ENDLESS, Mutation, Result
 from tests.support.modules import modules
 
 SURVIVORS = Path(__file__).with_name("survivors.json")
@@ -37,14 +39,11 @@ def main() -> int:
     ]
     make = unchanged if given.unchanged else mutants_of
     mutants = [mutant for path in paths for mutant in make(path)][:: given.one_in]
-    run = Mutation(mutants)
-    pytest.main([*QUIET, *LEFT_OUT, *given.tests], plugins=[run])
     reasons: dict[str, str] = json.loads(SURVIVORS.read_text())
+    run = Mutation(mutants, partial(report, reasons))
+    pytest.main([*QUIET, *LEFT_OUT, *given.tests], plugins=[run])
     survivors = [result for result in run.results if not result.caught_by]
     unexplained = [each for each in survivors if each.mutant.name not in reasons]
-    for each in unexplained:
-        reach = f"survived {each.reached} tests" if each.reached else "no test reaches it"
-        sys.stdout.write(f"{each.mutant.name} (line {each.mutant.line}): {reach}\n")
     all_, caught = len(run.results), len(run.results) - len(survivors)
     endless = sum(result.caught_by == ENDLESS for result in run.results)
     sys.stdout.write(
@@ -52,6 +51,15 @@ def main() -> int:
         f"{caught} caught, {all_ - caught} survived, {len(unexplained)} of these without a reason\n"
     )
     return 1 if unexplained or not run.results else 0
+
+
+def report(reasons: Container[str], result: Result) -> None:
+    """Print a survivor, as soon as it is known, unless there is a reason for it."""
+    if result.caught_by or result.mutant.name in reasons:
+        return
+    reach = f"survived {result.reached} tests" if result.reached else "no test reaches it"
+    sys.stdout.write(f"{result.mutant.name} (line {result.mutant.line}): {reach}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

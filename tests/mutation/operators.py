@@ -1,6 +1,7 @@
 """The mutants of a module: each removes or turns round one guard within a function."""
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
     """Yield the mutants of a module's functions."""
     source = (ROOT / path).read_text()
     tree, lines = ast.parse(source), source.splitlines()
+    names = Counter[tuple[str, str, str]]()
     for function, qualified in _functions(tree, ""):
         for operator, node, change in _changes(function):
             mutated = deepcopy(tree)
@@ -54,6 +56,9 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
             code = next((c for c in codes(module) if c.co_qualname == qualified), None)
             if code is not None:
                 text = lines[node.lineno - 1].strip()
+                names[qualified, operator, text] += 1
+                if (n := names[qualified, operator, text]) > 1:
+                    operator = f"{operator} ({n})"
                 yield Mutant(path.as_posix(), node.lineno, qualified, operator, text, code, module)
 
 

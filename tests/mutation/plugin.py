@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader
 from types import CodeType, FunctionType
@@ -42,6 +42,7 @@ class Mutation:
     """The plugin."""
 
     mutants: Sequence[Mutant]
+    on_result: Callable[[Result], object] = lambda _: None
     results: list[Result] = field(default_factory=list)
     _reached: dict[tuple[str, str], list[tuple[float, pytest.Item]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -57,6 +58,7 @@ class Mutation:
             items = [item for _, item in sorted(self._reached[place], key=lambda each: each[0])]
             caught = self._caught_by(mutant, place, items, session) if items else ""
             self.results.append(Result(mutant, len(items), caught))
+            self.on_result(self.results[-1])
         return True
 
     def _run_all(self, session: pytest.Session, files: set[str]) -> None:

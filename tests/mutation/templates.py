@@ -2,29 +2,36 @@
 
 Filters, retries, dead-letter targets, rights and the like are taken away or made 0, and a state
 machine loses each catch, retry and choice. Then the checks of the templates run, and those of
-``tests/abuse/test_wiring.py``. Nothing is synthesized again.
+``tests/abuse/test_wiring.py``. A machine that these do not find is played in the simulation's
+stories. Nothing is synthesized again.
 """
 
 import json
 import re
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tests.templates.checks  # noqa: F401 -- it registers the checks
 from simulation.templates import Templates
-from tests.abuse.test_wiring import deaf, read_by_each, received, rights_used
+from tests.abuse.test_wiring import deaf, needless, read_by_each, received, rights_used
 from tests.contracts.subscribers import matched_by, rules
+from tests.mutation.stories import Stories
 from tests.support.abuse_platform import prepare
 from tests.support.in_process import InProcess
 from tests.support.in_process_consumers import Consumers
 from tests.support.used_rights import missing
-from tests.templates import kinds
+from tests.templates import (
+    kinds,
+    worker_right_checks,  # noqa: F401 -- it registers checks of workers, as the next one does
+    worker_start_checks,  # noqa: F401
+)
 from tests.templates.checks.common import CHECKS
 from tests.templates.synthesis import Platform, Resource, definition, platform
+from tests.templates.worker_checks import CHECKS as OF_WORKERS
 
 SURVIVORS = Path(__file__).with_name("survivors.json")
 GUARDS = {
@@ -46,10 +53,48 @@ GUARDS = {
 """The properties that are taken away, or made 0, by the kind of resource."""
 
 
-def mutants(only: str) -> Iterator[tuple[str, Callable[[], Platform]]]:
-    """Yield mutants: each with its name, and what makes it."""
-    whole = platform("dev")
-    for resource in whole.all(*GUARDS):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A property of a resource that is taken away, or made 0; of a machine, a part of a state."""
+
+    resource: Resource
+    path: tuple[Any, ...]
+    how: str
+
+    def __str__(self) -> str:
+        return f"{self.resource}: {'.'.join(map(str, self.path))}: {self.how}"
+
+    @property
+    def machine(self) -> str:
+        """The short name of a state machine; empty for another resource."""
+        is_one = self.resource.kind == kinds.MACHINE
+        return self.resource.id.partition("Machine")[0] if is_one else ""
+
+    def made(self, whole: Platform) -> Platform:
+        """Return the platform with it."""
+        broken = whole.copy()
+        own = broken.templates[self.resource.stack]["Resources"][self.resource.id]["Properties"]
+        if self.machine:
+            changed = definition(self.resource)
+            self.apply(changed["States"])
+            own["DefinitionString"] = {"Fn::Join": ["", [json.dumps(changed)]]}
+        else:
+            self.apply(own)
+        return broken
+
+    def apply(self, value: Any) -> None:
+        """Change a resource's properties, or a machine's states."""
+        *parents, last = self.path
+        place = _at(value, tuple(parents))
+        if self.how == "gone":
+            del place[last]
+        else:
+            place[last] = 0
+
+
+def mutants(only: str) -> Iterator[Mutant]:
+    """Yield the mutants of a service, or of all."""
+    for resource in platform("dev").all(*GUARDS):
         is_machine = resource.kind == kinds.MACHINE
         top = definition(resource)["States"] if is_machine else resource.properties
         for path in _paths(top) if resource.stack.lower().endswith(only) else ():
@@ -57,20 +102,7 @@ def mutants(only: str) -> Iterator[tuple[str, Callable[[], Platform]]]:
                 continue
             for how in ("gone", "0") if type(_at(top, path)) is int else ("gone",):
                 if how == "gone" or _at(top, path):
-                    name = f"{resource}: {'.'.join(map(str, path))}: {how}"
-                    yield name, partial(_mutate, whole, resource, path, how)
-
-
-def _mutate(whole: Platform, resource: Resource, path: tuple[Any, ...], how: str) -> Platform:
-    broken = whole.copy()
-    own = broken.templates[resource.stack]["Resources"][resource.id]["Properties"]
-    if resource.kind == kinds.MACHINE:
-        changed = definition(resource)
-        _apply(changed["States"], path, how)
-        own["DefinitionString"] = {"Fn::Join": ["", [json.dumps(changed)]]}
-    else:
-        _apply(own, path, how)
-    return broken
+                    yield Mutant(resource=resource, path=path, how=how)
 
 
 def _paths(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -86,38 +118,39 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
     return value
 
 
-def _apply(value: Any, path: tuple[Any, ...], how: str) -> None:
-    *parents, last = path
-    place = _at(value, tuple(parents))
-    if how == "gone":
-        del place[last]
-    else:
-        place[last] = 0
-
-
 class Judge:
     """Says which check finds a mutant."""
 
     def __init__(self) -> None:
+        self._whole = platform("dev")
+        self._stories = Stories()
         prepared = prepare()
         with prepared.here.installed():
             self._read_by = read_by_each(prepared)
             self._used = rights_used(prepared)
 
-    def caught_by(self, broken: Platform) -> str:
-        """Return the name of the first check that fails, or an empty text."""
-        for check in (*CHECKS, self._deaf, self._missing, _matches_nothing):
+    def caught_by(self, mutant: Mutant) -> str:
+        """Return what finds a mutant: a check or a story. Return an empty text if nothing does."""
+        broken = mutant.made(self._whole)
+        for check in (*CHECKS, *OF_WORKERS, self._wired, self._missing, _matches_nothing):
             try:
                 if any(True for _ in check(broken)):
                     return check.__name__
             except Exception as error:  # noqa: BLE001 -- the check's test fails, whatever it is
                 return f"{check.__name__} ({type(error).__name__})"
-        return ""
+        if not mutant.machine:
+            return ""
+        try:
+            return self._stories.broken_by(mutant.machine, mutant.path, mutant.apply)
+        except KeyError as error:
+            return f"no machine: it has no {error}"
 
-    def _deaf(self, broken: Platform) -> Iterator[str]:
+    def _wired(self, broken: Platform) -> Iterator[str]:
         here = InProcess(Templates(broken.templates), sender="")
         with here.installed():
-            yield from deaf(received(Consumers(here)), self._read_by)
+            found = received(Consumers(here))
+            yield from deaf(found, self._read_by)
+            yield from needless(found, self._read_by)
 
     def _missing(self, broken: Platform) -> Iterator[str]:
         yield from missing(Templates(broken.templates), self._used)
@@ -138,13 +171,14 @@ def main() -> int:
     given = parser.parse_args()
     reasons: dict[str, str] = json.loads(SURVIVORS.read_text())
     judge, count, survivors, unexplained = Judge(), 0, 0, 0
-    for name, make in list(mutants(given.only))[:: given.one_in]:
+    for mutant in list(mutants(given.only))[:: given.one_in]:
         count += 1
-        if not judge.caught_by(make()):
+        if not judge.caught_by(mutant):
             survivors += 1
-            if not any(re.search(known, name) for known in reasons):
+            if not any(re.search(known, str(mutant)) for known in reasons):
                 unexplained += 1
-                sys.stdout.write(f"{name}\n")
+                sys.stdout.write(f"{mutant}\n")
+                sys.stdout.flush()
     sys.stdout.write(
         f"{count} mutants of the templates: {count - survivors} caught, {survivors} survived,"
         f" {unexplained} of these without a reason\n"

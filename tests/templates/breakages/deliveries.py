@@ -42,7 +42,7 @@ def forbid_delivery(role: str, rule: str, **changed: object) -> Breakage:
 
     def break_it(broken: Platform) -> Resource:
         grant(role, **changed)(broken)
-        return next(r for r in broken.all(kinds.RULE) if rule in r.id)
+        return first(broken, kinds.RULE, rule)
 
     return break_it
 
