@@ -8,6 +8,8 @@ from typing import Any
 from lambdas.orders.domain import HoldState
 from ops.orders.trace import format_amount
 
+DEAD_LETTERS = "dead_letters"
+"""The key of what could not be read of the failure sinks."""
 MAX_LINES_SHOWN = 3
 """How many of an order's lines are shown; of the rest, only their number is."""
 
@@ -37,8 +39,9 @@ def render_lines(trace: Document) -> Iterator[str]:
         )
     )
     yield ""
-    yield from _list("What is wrong", trace["problems"])
     unreadable = [f"{service}: {why}" for service, why in trace["unreadable"].items()]
+    nothing = "nothing in what could be read" if unreadable else "nothing"
+    yield from _list("What is wrong", trace["problems"] or [nothing])
     if unreadable:
         yield from _list("What could not be read", unreadable)
 
@@ -47,10 +50,10 @@ def _status(trace: Document) -> Iterator[tuple[str, str]]:
     records, unreadable = trace["records"], trace["unreadable"]
     standing = {service: list(RENDERERS[service](row)) for service, row in records.items()}
     standing["saga"] = list(_sagas(trace))
-    standing["dlq"] = [f"{each['queue']}: {each['what']}" for each in trace["dead_letters"]] or [
-        "nothing"
-    ]
-    standing |= {service: ["could not be read"] for service in unreadable}
+    found = [f"{each['queue']}: {each['what']}" for each in trace["dead_letters"]]
+    some = ["some could not be read"] if DEAD_LETTERS in unreadable else []
+    standing["dlq"] = [*found, *some] or ["nothing"]
+    standing |= {each: ["could not be read"] for each in unreadable if each != DEAD_LETTERS}
     for service, texts in standing.items():
         yield from zip(chain([service], repeat("")), texts, strict=False)
 
@@ -140,4 +143,4 @@ def _table(*rows: tuple[str, str]) -> Iterator[str]:
 
 def _list(title: str, entries: Sequence[str]) -> Iterator[str]:
     yield title
-    yield from (f"  {entry}" for entry in entries or ["nothing"])
+    yield from (f"  {entry}" for entry in entries)

@@ -283,7 +283,11 @@ BLIND = replace(
     DISPATCHED,
     executions=(),
     records={"shipping": None, "warehouse": None},
-    unreadable={"payments": "access denied", "saga": "no answer"},
+    unreadable={
+        "payments": "access denied",
+        "saga": "no answer",
+        "dead_letters": "orders/Repair: access denied",
+    },
 )
 
 

@@ -11,7 +11,17 @@ from syrupy.assertion import SnapshotAssertion
 from ops.orders.records import OrderRecords
 from ops.orders.render import render_lines
 from ops.orders.trace import format_amount, history, trace_document
-from tests.unit.ops.order_samples import NOW, PLACED, SITUATIONS, TROUBLED, at, hold, order
+from tests.unit.ops.order_samples import (
+    BLIND,
+    DISPATCHED,
+    NOW,
+    PLACED,
+    SITUATIONS,
+    TROUBLED,
+    at,
+    hold,
+    order,
+)
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
@@ -19,6 +29,15 @@ def test_trace_as_text(situation: str, golden: SnapshotAssertion):
     document = trace_document(SITUATIONS[situation], now=NOW)
 
     assert "\n".join(render_lines(document)) == golden
+
+
+def test_what_could_not_be_read_is_not_said_to_be_nothing():
+    unseen = replace(BLIND, records=DISPATCHED.records)
+    lines = list(render_lines(trace_document(unseen, now=NOW)))
+
+    assert "  nothing" not in lines
+    assert "  nothing in what could be read" in lines
+    assert any(line.split() == ["dlq", "some", "could", "not", "be", "read"] for line in lines)
 
 
 @pytest.mark.parametrize("situation", ["troubled"])

@@ -9,7 +9,7 @@ from ops.orders.records import OrderRecords
 from ops.orders.row_checks import parse_order
 from tests.support.asgi import Browser
 from tests.unit.ops.console.conftest import FakeDeployed
-from tests.unit.ops.order_samples import DISPATCHED, ID, NOW, PLACED, REJECTED, TROUBLED
+from tests.unit.ops.order_samples import BLIND, DISPATCHED, ID, NOW, PLACED, REJECTED, TROUBLED
 
 
 def test_orders_are_listed_with_state_total_and_what_is_wrong(
@@ -148,6 +148,13 @@ def test_journey_names_what_is_wrong_and_links_to_dead_letters(journey):
     assert "RefundPayment failed for good and waits for a person" in page
     for dead_letter in map(asdict, TROUBLED.dead_letters):
         assert f'href="/dead-letters/{dead_letter["queue"]}"' in page
+
+
+def test_what_could_not_be_read_is_not_said_to_be_nothing(journey):
+    page = journey(BLIND)
+
+    assert "Its sagas could not be read." in page
+    assert "<dt>dead letters</dt><dd>some could not be read</dd>" in page
 
 
 def test_order_that_no_saga_claimed_says_so(journey):
