@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from demo import chaos, disturbances, scenario
-from demo.deployment import deploy_app
 from demo.make_export import VARIANTS, export
 from demo.order_book import load_orders
 from demo.report import MOMENTS
@@ -18,6 +17,7 @@ from demo.run import create_run, open_database
 from demo.screen import Screen
 from emulator.cloud import Cloud, running
 from emulator.faults.chance import Kind
+from tests.support.laptop import deploy_laptop
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED, ORDERS, CANCELLED = 7, 60, 0.5
@@ -39,7 +39,7 @@ print(orders, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Platform]:
     with running() as cloud:
-        yield cloud, deploy_app(cloud, progress=lambda _: None)
+        yield cloud, deploy_laptop(cloud)
 
 
 def test_every_promise_is_kept_to_the_orders_of_each_export(platform: Platform, tmp_path: Path):

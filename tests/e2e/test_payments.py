@@ -17,7 +17,6 @@ from pg8000.native import Connection
 
 from demo import api_client, order_book
 from demo.database import SCHEMA
-from demo.deployment import deploy_app
 from demo.invariant_checks import CHECKS
 from demo.invariants import find_violations
 from demo.snapshot import Snapshot
@@ -29,6 +28,7 @@ from lambdas.contracts.payments import SOURCE, PaymentRefunded, PaymentTaken
 from lambdas.contracts.values import Money
 from lambdas.runtime.dynamodb import from_item
 from tests.support.grants import cloud_recording_grants, physical
+from tests.support.laptop import deploy_laptop
 from tests.support.listeners import listen
 from tests.support.offers import put_on_offer
 from tests.support.waiting import wait_until
@@ -72,7 +72,7 @@ class Platform:
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Platform]:
     with cloud_recording_grants() as cloud, closing(sqlite3.connect(":memory:")) as database:
-        outputs = deploy_app(cloud, progress=lambda _: None)
+        outputs = deploy_laptop(cloud)
         database.executescript(order_book.SCHEMA + SCHEMA)
         database.execute("INSERT INTO demand VALUES (?, 10000)", [SKU])
         deliver_stock(cloud, outputs["ReceiveStockFunction"], database)

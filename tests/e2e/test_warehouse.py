@@ -15,7 +15,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from demo import api_client
-from demo.deployment import deploy_app
 from demo.workers import running_workers, worker_environment
 from emulator.cloud import Cloud
 from lambdas.contracts.inventory import StockChanged
@@ -24,6 +23,7 @@ from lambdas.runtime.dynamodb import from_item
 from tests.contracts.catalog import read, sample_of
 from tests.support.deliveries import received
 from tests.support.grants import cloud_recording_grants
+from tests.support.laptop import deploy_laptop
 from tests.support.offers import put_on_offer
 from tests.support.waiting import wait_until
 
@@ -80,7 +80,7 @@ class Platform:
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Platform]:
     with cloud_recording_grants() as cloud:
-        outputs = deploy_app(cloud, progress=lambda _: None)
+        outputs = deploy_laptop(cloud)
         customers = api_client.create_customers(cloud, outputs, "ada")
         arrived = [{"sku": sku, "quantity": STOCK} for sku in SKUS]
         cloud.client("lambda").invoke(

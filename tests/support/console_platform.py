@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from demo import api_client
-from demo.deployment import deploy_app
 from demo.ops_command import start_ops
 from demo.workers import running_workers
 from emulator.cloud import Cloud, running
 from tests.support.grants import resources_of
+from tests.support.laptop import deploy_laptop
 from tests.support.offers import put_on_offer
 from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
@@ -41,7 +41,7 @@ def running_platform() -> Iterator[Platform]:
     """Run the platform with some orders, one dead letter and a console."""
     # It records no grants: where there is no browser, nothing here runs.
     with running() as cloud:
-        outputs = deploy_app(cloud, progress=lambda _: None)
+        outputs = deploy_laptop(cloud)
         api = api_client.ApiClient(
             outputs["ApiUrl"],
             api_client.create_customers(cloud, outputs, "ada", "grace"),
