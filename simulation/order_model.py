@@ -162,7 +162,7 @@ class OrderModel:
     def _dispute(self, world: World, order: Order) -> Iterator[Move[World]]:
         """The charge is disputed, the dispute is decided, an operator acts on the decision.
 
-        A dispute takes weeks: it is lost only when shipping knows of the hold, or all is undone.
+        A dispute takes weeks: it is lost only when shipping holds the order, or all is undone.
         """
         card = state_in(world.rows.card)
         if world.disputes:
@@ -172,7 +172,14 @@ class OrderModel:
         if card == "DISPUTED":
             won = self._decide(world, operation="decide", won=True)
             yield Move("the dispute is won", won)
-            if world.known_hold[1] or order.state in UNDONE_STATES:
+            told = all(
+                (event, HOLDS) in world.delivered
+                for event in world.events
+                if HOLDS in CONSUMERS.get(type_of(event), ())
+            )
+            stays = told and order.held and not has_left(world.rows.shipment)
+            holds = stays and order.state == OrderState.CONFIRMED
+            if holds or order.state in UNDONE_STATES:
                 lost = self._decide(world, operation="decide", won=False)
                 yield Move("the dispute is lost", lost)
             return
