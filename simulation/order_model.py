@@ -172,12 +172,12 @@ class OrderModel:
         if card == "DISPUTED":
             won = self._decide(world, operation="decide", won=True)
             yield Move("the dispute is won", won)
-            told = all(
+            received = all(
                 (event, HOLDS) in world.delivered
                 for event in world.events
                 if HOLDS in CONSUMERS.get(type_of(event), ())
             )
-            stays = told and order.held and not has_left(world.rows.shipment)
+            stays = received and order.held and not has_left(world.rows.shipment)
             holds = stays and order.state == OrderState.CONFIRMED
             if holds or order.state in UNDONE_STATES:
                 lost = self._decide(world, operation="decide", won=False)
