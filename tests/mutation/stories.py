@@ -7,10 +7,10 @@ what it changes, until one of them breaks a promise.
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property, partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 from simulation.chance import CRASH
@@ -23,8 +23,6 @@ from simulation.world import World
 States = dict[str, Any]
 """The states of a machine."""
 NOTE = re.compile(r"(\w+):(\d+) (\w+)(?: failed: ([\w.]+).*)?", re.DOTALL)
-MOST = 60
-"""No mutant is judged by more runs."""
 
 
 class Step(NamedTuple):
@@ -36,8 +34,18 @@ class Step(NamedTuple):
     following: str = ""
 
 
+Run = tuple[StoryRun, frozenset[Step]]
+"""A run, and what its executions did."""
+
+
 class Stories:
-    """The runs of stories with at most one fault or act, by the steps in them."""
+    """The runs of stories with at most one fault or act, as many as were needed."""
+
+    def __init__(self, most: int = 60) -> None:
+        """No change is judged by more runs than ``most``."""
+        self._most = most
+        self._known: list[Run] = []
+        self._others = _runs()
 
     def broken_by(
         self, machine: str, path: Sequence[Any], change: Callable[[States], object]
@@ -48,8 +56,7 @@ class Stories:
         """
         changed = deepcopy(self._machines[machine])
         change(changed)
-        plans = list(dict.fromkeys(self._plans(machine, *path)))
-        for story, plan in plans[:: 1 + len(plans) // MOST]:
+        for story, plan in islice(self._plans(machine, *path), self._most):
             if problem := play_story(story, plan, partial(_give, machine, changed)).problem:
                 return f"{story.name}; {'; '.join(map(str, plan))}: {problem}"
         return ""
@@ -61,35 +68,25 @@ class Stories:
             for each in synthesized(express=False).all("AWS::StepFunctions::StateMachine")
         }
 
-    @cached_property
-    def _by_step(self) -> Mapping[Step, Sequence[StoryRun]]:
-        found: dict[Step, list[StoryRun]] = defaultdict(list)
-        for story in STORIES:
-            if story.express:
-                continue
-            calm = play_story(story)
-            plans = [(each,) for each in places(calm) if _is_of_a_saga(each, calm.machines)]
-            for run in (calm, *(play_story(story, plan) for plan in plans)):
-                for step in set(_steps(run)):
-                    found[step].append(run)
-        return found
+    def _all(self) -> Iterator[Run]:
+        yield from self._known
+        for run in self._others:
+            self._known.append(run)
+            yield run
 
     def _plans(
         self, machine: str, state: str, part: str, index: int | None = None
     ) -> Iterator[tuple[Story, Plan]]:
         """Yield the stories in which a part of a state matters, each with its plan."""
-        arrivals = self._by_step.get(Step(machine, state), ())
-        own = self._machines[machine][state]
-        taking = arrivals
-        if index is not None:
-            taking = [
-                run
-                for step, runs in self._by_step.items()
-                if step[:2] == (machine, state) and _takes(own, part, step) == index
-                for run in runs
-            ]
-        yield from ((run.story, run.plan) for run in taking)
-        if not taking or all(run.plan for run in arrivals):
+        own, arrivals, taken = self._machines[machine][state], [], False
+        for run, steps in self._all():
+            here = [step for step in steps if step[:2] == (machine, state)]
+            if here:
+                arrivals.append(run)
+            if any(index is None or _takes(own, part, step) == index for step in here):
+                taken = True
+                yield run.story, run.plan
+        if not taken or all(run.plan for run in arrivals):
             # Only a fault leads to this state, so no run has a fault at it. One run for each story.
             for run in {run.story: run for run in arrivals if run.plan}.values():
                 for plan in pairs(run):
@@ -97,10 +94,25 @@ class Stories:
                         yield run.story, plan
 
 
-def _is_of_a_saga(incident: Incident, machines: Sequence[str]) -> bool:
-    """Whether an incident is at a task, or lets a function fail until a task gives up."""
-    if incident.kind == CRASH:
-        return incident.lasts and incident.id.startswith("run ")
+def _runs() -> Iterator[Run]:
+    """Yield the runs of all stories; those without a fault, or whose fault lasts, come first."""
+    calm = [play_story(story) for story in STORIES if not story.express]
+    yield from ((run, frozenset(_steps(run))) for run in calm)
+    singles = [(run.story, each) for run in calm for each in places(run)]
+    machines = calm[0].machines
+    for wanted in (_fails_for_a_while, partial(_is_at_a_task, machines)):
+        for story, incident in singles:
+            if wanted(incident):
+                run = play_story(story, (incident,))
+                yield run, frozenset(_steps(run))
+
+
+def _fails_for_a_while(incident: Incident) -> bool:
+    """Whether a function fails until a task gives up."""
+    return incident.kind == CRASH and incident.lasts and incident.id.startswith("run ")
+
+
+def _is_at_a_task(machines: Sequence[str], incident: Incident) -> bool:
     return incident.id.partition(" ")[0] in machines
 
 

@@ -53,5 +53,6 @@ BREAKAGES: list[Case] = [
         for state in ("Claim", "RecordReason", "Confirm", "Reject", "KeepEffects")
     ),
     lose(saga_catches.claim_fails_only_if_something_is_broken, "ClaimToUndo", CONDITION),
+    lose(saga_catches.wish_to_cancel_is_obeyed_at_once, "Confirm", CONDITION),
     lose(saga_catches.event_that_cannot_be_read_is_dead_lettered, "Claim", EXPRESSION),
 ]

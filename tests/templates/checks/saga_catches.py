@@ -9,6 +9,7 @@ from lambdas.contracts.transient import TRANSIENT_ERRORS
 from simulation.saga_walk import STEPS
 from stacks.constructs.saga.catches import ANYTHING_TO_UNDO, DEFER, DEFER_UNDOING
 from stacks.constructs.saga.tasks import CONDITION_FAILED, EXPRESSION_FAILED
+from stacks.orders.saga_record import COLUMNS
 from tests.templates.checks.common import check
 from tests.templates.kinds import MACHINE
 from tests.templates.saga_definitions import calls
@@ -81,6 +82,17 @@ def claim_fails_only_if_something_is_broken(platform: Platform) -> Iterator[str]
             continue
         if CONDITION_FAILED not in _caught(state):
             yield f"{machine}: {name} fails if another execution has the claim"
+
+
+@check
+def wish_to_cancel_is_obeyed_at_once(platform: Platform) -> Iterator[str]:
+    """A write that a wish to cancel refuses has done its work: the order is not deferred."""
+    for machine, name, state in _tasks(platform):
+        condition = state["Arguments"].get("ConditionExpression", "")
+        if f"attribute_not_exists({COLUMNS.cancel_requested_at})" not in condition:
+            continue
+        if CONDITION_FAILED not in _caught(state):
+            yield f"{machine}: {name} defers an order that is to be cancelled"
 
 
 @check
