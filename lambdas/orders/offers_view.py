@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lambdas.contracts.catalog import Offer
-from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.codec import ContractError, decode, encode
 from lambdas.orders.offers import SkuOffers
 from lambdas.runtime.dynamodb import batch_get, put_if_newer
+from lambdas.runtime.log import log_error
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -27,9 +28,16 @@ class OffersView:
     def find(self, skus: Iterable[str]) -> dict[str, tuple[Offer, ...]]:
         """Return the offers by SKU, of 1 to 100 SKUs, read in one request.
 
+        A row that has no offers, because somebody edited it, is left out: nothing is on offer.
+
         Raises:
             UnprocessedKeysError: DynamoDB is throttled; try again.
         """
         keys = [{"sku": sku} for sku in dict.fromkeys(skus)]
-        rows = batch_get(self._dynamodb, self._table, keys)
-        return {found.sku: found.offers for found in (decode(SkuOffers, row) for row in rows)}
+        found: dict[str, tuple[Offer, ...]] = {}
+        for row in batch_get(self._dynamodb, self._table, keys):
+            try:
+                found[row["sku"]] = decode(SkuOffers, row).offers
+            except ContractError as error:
+                log_error("offers_unreadable", sku=row["sku"], error=str(error))
+        return found

@@ -113,16 +113,18 @@ def put_if_newer(
 ) -> bool:
     """Put ``row`` unless the stored row has the same ``sequence`` or a higher one.
 
-    ``key`` is the name of the key's column. Return whether the row was put.
+    A stored ``sequence`` that is no number was edited by somebody; that row is replaced. ``key`` is
+    the name of the key's column. Return whether the row was put.
     """
     return _try_write(
         dynamodb,
         dynamodb.put_item,
         TableName=table,
         Item=to_item(row),
-        ConditionExpression="attribute_not_exists(#key) OR #sequence < :sequence",
+        ConditionExpression="attribute_not_exists(#key) OR #sequence < :sequence"
+        " OR NOT attribute_type(#sequence, :number)",
         ExpressionAttributeNames={"#key": key, "#sequence": "sequence"},
-        ExpressionAttributeValues=to_item({":sequence": row["sequence"]}),
+        ExpressionAttributeValues=to_item({":sequence": row["sequence"], ":number": "N"}),
     )
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts.catalog import OffersChanged
+from lambdas.contracts.catalog import Offer, OffersChanged
+from lambdas.orders.offers import SkuOffers
 from lambdas.orders.offers_view import OffersView
 from lambdas.runtime.dynamodb import UnprocessedKeysError
 from tests.contracts.catalog import read, sample_of
 from tests.support.doubles import ClientDouble
-from tests.support.offers import put_on_offer
+from tests.support.offers import LONG_AGO, put_on_offer
 from tests.support.order_requests import BODY, NO_LIMITS, line, request
 
 Place = Callable[..., tuple[int, Any]]
@@ -52,6 +53,28 @@ def stored(dynamodb: Any, table: str) -> int:
 
 
 class TestPlaceOrder:
+    def test_edited_row_has_nothing_on_offer_and_the_next_event_replaces_it(
+        self,
+        place: Place,
+        dynamodb: Any,
+        offers_table: str,
+        capsys: pytest.CaptureFixture[str],
+    ):
+        put_on_offer(dynamodb, offers_table, *BODY["lines"])
+        edited = {"sku": {"S": "71053"}, "sequence": {"S": "one"}, "offers": {"L": []}}
+        dynamodb.put_item(TableName=offers_table, Item=edited)
+
+        status, refused = place()
+
+        assert (status, len(refused["errors"])) == (409, 1)
+        assert '"offers_unreadable", "level": "ERROR", "sku": "71053"' in capsys.readouterr().out
+        offer = Offer(
+            currency="GBP", unit_price=BODY["lines"][1]["unit_price"], valid_from=LONG_AGO
+        )
+        changed = SkuOffers(sku="71053", sequence=1, offers=(offer,))
+        assert OffersView(offers_table, dynamodb=dynamodb).put_if_newer(changed)
+        assert place()[0] == 202
+
     def test_price_that_is_not_on_offer_keeps_nothing_under_the_key(
         self, place: Place, dynamodb: Any, table: str, offers_table: str
     ):
