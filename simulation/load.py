@@ -79,8 +79,7 @@ def play(*, orders: int, rate: float, out: str, express: bool) -> Load:
 def _play(world: World, chance: ThrottledFunction, orders: int, rate: float) -> Load:
     kernel, customers = world.kernel, Customers(world)
     WarehouseWorkers(world, opens=0)
-    for _ in range(1 + orders // 100):
-        stock(world)
+    stock(world, least=orders)
     kernel.run(until=world.start + 60)
     for number in range(orders):
         lines = [{"sku": SKUS[number % len(SKUS)], "quantity": 1, "unit_price": PRICE}]

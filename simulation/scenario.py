@@ -204,11 +204,11 @@ def limit(customers: Customers) -> None:
         customers.are_limited = True
 
 
-def stock(world: World) -> dict[str, int]:
+def stock(world: World, *, least: int = 8) -> dict[str, int]:
     """Put offers and stock into the tables; return the units by SKU."""
     valid_from = format_time(START - timedelta(days=30))
     offer = {"currency": "GBP", "unit_price": PRICE, "valid_from": valid_from}
-    units = {sku: world.chance.pick("stock", (8, 100, 500)) for sku in SKUS}
+    units = {sku: max(least, world.chance.pick("stock", (8, 100, 500))) for sku in SKUS}
     for sku in SKUS:
         changed = {
             "metadata": {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from emulator.cloud import Cloud, running
-from tests.support.local_aws import dynamodb, endpoint, load_handler, make_table
+from tests.integration.local_aws import dynamodb, endpoint, load_handler, make_table
 from tests.support.small_stacks import IAM, Deploy, Stack, Template, client
 from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 

@@ -8,9 +8,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.integration.ministack_in_process import serving
 from tests.support.clients import forget_clients
 from tests.support.handlers import ACCOUNT, import_handler
-from tests.support.ministack_in_process import serving
 
 
 @pytest.fixture(scope="module")
