@@ -75,8 +75,9 @@ cancel it:
   api /orders/ORDER_ID/timeline
   api /orders/ORDER_ID -X DELETE
 
-See all the customer's orders, and a product; set the address for mails (docs/openapi.json has every
-route, and make api-docs shows them):
+See all the customer's orders, and a product; set another address for mails, which gets none until
+the link in its first mail is opened (docs/openapi.json has every route, and make api-docs shows
+them):
 
   api /orders
   api /products/{sku}
