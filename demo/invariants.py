@@ -2,8 +2,8 @@
 
 Each promise has checks: SQL queries over the run's database that must return nothing.
 `demo.invariant_checks` has those of the services' records, `demo.read_side` those of the views of
-the order stream, `demo.notifications` those of mails and invoices, and `demo.purchasing` those of
-purchase orders.
+the order stream, and `demo.notifications` those of mails and invoices. What another service keeps
+is checked by the module of its name.
 """
 
 from collections.abc import Iterator, Sequence
