@@ -1,7 +1,11 @@
 """Pages of the map: all services, one service, and one resource."""
 
 import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
 
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -13,6 +17,11 @@ from ops.console.overview import overview
 from ops.console.page import console_of, page
 from ops.console.service_map import owner, service_map
 from ops.console.wiring import KINDS, Wiring
+from ops.deployed import OperationError
+from ops.output import printable
+
+PROBLEM = "problem"
+"""The key of why there are no counts; empty while there are."""
 
 
 def show_map(request: Request) -> Response:
@@ -62,13 +71,22 @@ async def live(request: Request) -> Response:
     """Push counts for as long as the page is open."""
     counts = console_of(request).counts
 
-    async def now() -> Counts:
-        return await asyncio.to_thread(counts.now)
+    async def now() -> Mapping[str, object]:
+        return {**await asyncio.to_thread(counts.now), PROBLEM: ""}
 
     async def pause() -> None:
         await asyncio.sleep(counts.seconds)
 
-    return StreamingResponse(events(now, pause), media_type="text/event-stream")
+    return StreamingResponse(_said(events(now, pause)), media_type="text/event-stream")
+
+
+async def _said(counts: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Yield the events; if AWS does not answer, one that says so. The page then connects again."""
+    try:
+        async for each in counts:
+            yield each
+    except (OperationError, ClientError, BotoCoreError, ResponseParserError, OSError) as error:
+        yield f"data: {json.dumps({PROBLEM: f'These counts are old: {printable(str(error))}'})}\n\n"
 
 
 def _wiring(request: Request) -> Wiring:

@@ -5,11 +5,13 @@ import html
 import json
 import re
 from itertools import combinations
+from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ops.console.live_counts import LiveCounts, count, events
+from ops.console.map import PROBLEM
 from ops.console.overview import ENTRANCE, HEIGHT, WIDTH, overview
 from ops.console.service_map import owner, service_map
 from ops.console.wiring import KINDS, Wiring
@@ -190,6 +192,19 @@ def test_counts_are_taken_once_for_all_pages_while_they_are_good(
 
     assert (seen, taken) == ([1, 1, 1, 2, 2], [0, 2])
     assert counts.now()["line:orders>bus"] == 3
+
+
+def test_page_is_told_that_counts_are_old_when_nobody_answers(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+):
+    def no_answer(_: object) -> Any:
+        raise EndpointConnectionError(endpoint_url="https://gone")
+
+    monkeypatch.setattr("ops.console.live_counts.count", no_answer)
+    said = json.loads(browser.get("/live").text.removeprefix("data: "))
+
+    assert list(said) == [PROBLEM]
+    assert said[PROBLEM].startswith("These counts are old: Could not connect")
 
 
 def test_page_gets_all_counts_and_then_those_that_changed():
