@@ -194,7 +194,7 @@ def test_counts_are_taken_once_for_all_pages_while_they_are_good(
     assert counts.now()["line:orders>bus"] == 3
 
 
-def test_page_is_told_that_counts_are_old_when_nobody_answers(
+def test_page_learns_that_counts_are_old_when_nobody_answers(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ):
     def no_answer(_: object) -> Any:
