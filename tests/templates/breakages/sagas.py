@@ -55,5 +55,10 @@ BREAKAGES: list[Case] = [
         )
     ),
     (sagas.task_timeout_exceeds_function_timeout, slow_down),
+    (sagas.every_state_is_reached, change_state("AllUndone", lambda each: each["Choices"].pop())),
+    (
+        sagas.undo_begins_where_a_catch_says,
+        change_state("Undo", lambda each: each["Choices"].pop()),
+    ),
     (sagas.machine_may_deliver_its_logs, forbid_logs),
 ]

@@ -55,6 +55,41 @@ def invoked(platform: Platform, machine: Resource, state: Any) -> Resource:
 
 
 @check
+def every_state_is_reached(platform: Platform) -> Iterator[str]:
+    for machine in platform.all(MACHINE):
+        own = definition(machine)
+        reached, ahead = set[str](), [own["StartAt"]]
+        while ahead:
+            name = ahead.pop()
+            if name not in reached:
+                reached.add(name)
+                ahead += _following(own["States"][name])
+        for name in own["States"].keys() - reached:
+            yield f"{machine}: nothing leads to {name}"
+
+
+def _following(state: Any) -> Iterator[str]:
+    for way in (state, *state.get("Catch", ()), *state.get("Choices", ())):
+        yield from (way[key] for key in ("Next", "Default") if key in way)
+
+
+@check
+def undo_begins_where_a_catch_says(platform: Platform) -> Iterator[str]:
+    for machine in platform.all(MACHINE):
+        states = definition(machine)["States"]
+        wanted = {
+            catcher["Assign"]["undo_from"]
+            for state in states.values()
+            for catcher in state.get("Catch", ())
+            if "undo_from" in catcher.get("Assign", {})
+        }
+        undo = states.get("Undo", {})
+        ways = {choice["Next"] for choice in undo.get("Choices", ())} | {undo.get("Default")}
+        for name in wanted - ways - {"Reject"}:
+            yield f"{machine}: Undo does not lead to {name}"
+
+
+@check
 def machine_may_deliver_its_logs(platform: Platform) -> Iterator[str]:
     for machine in platform.all(MACHINE):
         role = platform.referred(machine.stack, machine.properties["RoleArn"])
