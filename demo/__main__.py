@@ -10,16 +10,18 @@ if sys.version_info < (3, 11):  # noqa: UP036
 import argparse
 import os
 import signal
+import traceback
 from pathlib import Path
 
 from demo.preflight import UnreadyError, check_tools, exclusive_lock
-from ops.output import printable
+from ops.output import open_closed_outputs, printable
 
 SAMPLE = Path(__file__).with_name("sample.csv")
 
 
 def main() -> int:
     """Run the command. Return 0; 1 if a promise is broken; or 2 if the demo could not run."""
+    open_closed_outputs()
     arguments = _arguments()
     # No other user may read the files: they have a key with which code can run as this user.
     os.umask(0o077)
@@ -62,6 +64,13 @@ def main() -> int:
         # The reader of the output has closed it. What Python flushes at exit goes to /dev/null.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        # What cannot be written to a full disk is not flushed at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _say(error)
+    except Exception:  # noqa: BLE001 -- Python's own code for it is 1: a promise is broken
+        sys.stderr.write(printable(traceback.format_exc(), keep="\n"))
+        return 2
 
 
 def _say(error: Exception) -> int:

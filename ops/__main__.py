@@ -29,7 +29,6 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from io import TextIOWrapper, UnsupportedOperation
-from pathlib import Path
 from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -60,7 +59,7 @@ from ops.commands import (
     view_rebuild,
 )
 from ops.deployed import OperationError, deployed
-from ops.output import one_line, printable
+from ops.output import one_line, open_closed_outputs, printable
 from ops.terminal import Terminal
 
 COMMANDS: Mapping[str, Mapping[str, Command] | Command] = {
@@ -124,10 +123,7 @@ def main() -> int:
         # If SIGHUP is ignored already, as under nohup, it stays ignored.
         if signal.getsignal(ending) is not signal.SIG_IGN:
             signal.signal(ending, lambda number, _: sys.exit(128 + number))
-    for name in ("stdout", "stderr"):
-        # None, if it was closed when the command began.
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+    open_closed_outputs()
     if isinstance(sys.stdout, TextIOWrapper):
         # Not every locale has all characters of texts and helps.
         sys.stdout.reconfigure(errors="backslashreplace")

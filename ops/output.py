@@ -5,10 +5,12 @@ reorder text or hide any. So each character that can do this is printed as its e
 """
 
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 MAX_LENGTH = 160
@@ -23,6 +25,13 @@ INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | froz
 """Characters of other categories that are shown as nothing.
 https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
 """
+
+
+def open_closed_outputs() -> None:
+    """Discard what is written to an output that was closed when the process began."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
 
 
 def printable(text: str, *, keep: str = "") -> str:

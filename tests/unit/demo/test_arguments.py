@@ -1,6 +1,8 @@
+import errno
 import io
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,48 @@ def test_cloud_that_ends_under_the_platform_is_one_line_and_no_broken_promise(
     said = capsys.readouterr().err
     assert said.startswith("the local cloud does not answer any more: ")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "[Errno 28] No space left on device\n"),
+        (KeyError("x"), "Traceback (most recent call last):\n"),
+    ],
+)
+def test_only_a_broken_promise_ends_the_demo_with_1(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, said: str
+):
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    complaints = io.StringIO()
+    with (tmp_path / "out").open("w") as out, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "argv", ["demo", "run"])
+        patch.setattr(sys, "stderr", complaints)
+        patch.setattr("demo.__main__.check_tools", lambda: None)
+        patch.setattr("demo.__main__.exclusive_lock", fails)
+        patch.setattr(os, "umask", lambda _: 0)
+        assert demo.main() == 2
+
+    assert complaints.getvalue().startswith(said)
+
+
+def test_closed_output_does_not_end_the_demo(monkeypatch: pytest.MonkeyPatch):
+    used = list[object]()
+
+    def up(*_: object, **__: object) -> int:
+        used.append(sys.stdout)
+        return 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)
+        patch.setattr(sys, "argv", ["demo", "up"])
+        patch.setattr("demo.__main__.check_tools", lambda: None)
+        patch.setattr("demo.__main__.exclusive_lock", nullcontext)
+        patch.setattr("demo.up.up", up)
+        patch.setattr(os, "umask", lambda _: 0)
+        assert demo.main() == 0
+
+    assert used != [None]
