@@ -51,9 +51,9 @@ def test_map_leads_from_the_services_to_a_function_and_its_code(page: Page):
     expect(page.locator("[data-live='storefront.dead']")).to_have_text("1")
     look(page, "map")
 
-    page.get_by_role("link", name="storefront", exact=True).click()
+    page.locator("a[href='/map/storefront']").click()
     look(page, "service")
-    page.locator("svg a", has_text="Update availability").click()
+    page.locator("svg a", has_text="Update avail").click()
 
     expect(page.get_by_text("lambdas/storefront/update_availability.py")).to_be_visible()
     look(page, "thing")
