@@ -1,17 +1,19 @@
 """Orders that a benchmark sends to the HTTP API at a steady rate; what it prepares for them."""
 
 import json
+import ssl
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPException, HTTPSConnection
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
-import urllib3
 from aws_cdk import App
 
 from app import compose
@@ -69,7 +71,11 @@ def prepare(cloud: Cloud, outputs: Mapping[str, str]) -> api_client.Customers:
 
 
 class Sender:
-    """Sends orders. The n-th order is the same in each run, and is no duplicate of another."""
+    """Sends orders. The n-th order is the same in each run, and is no duplicate of another.
+
+    Each thread has a connection of its own. Requests of a pool of connections take half as long
+    again, on the cores that the platform needs.
+    """
 
     def __init__(
         self,
@@ -77,16 +83,11 @@ class Sender:
         outputs: Mapping[str, str],
         customers: api_client.Customers,
     ) -> None:
-        self._url = f"{outputs['ApiUrl']}/orders"
+        self._url = urlsplit(f"{outputs['ApiUrl']}/orders")
+        self._trust = ssl.create_default_context(cafile=cloud.certificate)
         self._customers = customers
         self._run = count()
-        self._http = urllib3.PoolManager(
-            maxsize=MAX_THREADS,
-            block=True,
-            ca_certs=str(cloud.certificate),
-            timeout=30,
-            retries=False,
-        )
+        self._of_thread = threading.local()
 
     def __call__(self, late: float) -> SentOrder:
         """Send the next order, ``late`` seconds after its time."""
@@ -98,23 +99,32 @@ class Sender:
         body = {"currency": "GBP", "country": "United Kingdom", "lines": lines}
         token = self._customers.token(f"customer-{n % CUSTOMERS}")
         began = time.monotonic()
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": f"bench-{n}",
+        }
         try:
-            answer = self._http.request(
-                "POST",
-                self._url,
-                body=json.dumps(body),
-                headers={
-                    "Authorization": f"Bearer {token}",
-                    "Content-Type": "application/json",
-                    "Idempotency-Key": f"bench-{n}",
-                },
-            )
-        except urllib3.exceptions.HTTPError as error:
-            sys.stderr.write(f"order {n}: {error}\n")
+            connection = self._connection()
+            connection.request("POST", self._url.path, json.dumps(body), headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, HTTPException) as error:
+            del self._of_thread.connection
+            sys.stderr.write(f"order {n}: {error!r}\n")
             return SentOrder("", 0, late, time.monotonic() - began)
         took = time.monotonic() - began
-        order_id = json.loads(answer.data).get("order_id", "") if answer.status == 202 else ""
+        order_id = json.loads(content).get("order_id", "") if answer.status == 202 else ""
         return SentOrder(order_id, answer.status, late, took)
+
+    def _connection(self) -> HTTPSConnection:
+        """Return this thread's connection; there is a new one after an error."""
+        if not hasattr(self._of_thread, "connection"):
+            self._of_thread.connection = HTTPSConnection(
+                str(self._url.hostname), self._url.port, context=self._trust, timeout=30
+            )
+        connection: HTTPSConnection = self._of_thread.connection
+        return connection
 
 
 def send_all(

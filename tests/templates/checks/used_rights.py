@@ -63,7 +63,7 @@ def used_rights(stacks: str, bus: str) -> list[Right]:
 def _is_wanted(environment: Environment, right: Right) -> bool:
     """Return whether a right is for something that the environment has; its settings say so."""
     if right.action.startswith("ses:"):
-        return environment.sender is not None
+        return environment.sender is not None and environment.sender.owned
     return right.action != "kinesis:SubscribeToShard" or environment.enhanced_fan_out
 
 
