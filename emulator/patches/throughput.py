@@ -5,8 +5,8 @@ free first. Here a few cores have to do everything.
 MiniStack 1.5.33: starts a process whenever all processes of a function are busy. To start one takes
 the time of fifty invocations, so under load the starts delay each other until they time out, and
 too many processes take the cores from each other. The time-out of a task begins while its function
-has no free process. It starts a thread for each request that may call
-back, each invocation and each task, and parses every JSONata expression each time it is evaluated.
+has no free process. It starts a thread for each request that may call back, each invocation and
+each task, and parses every JSONata expression each time it is evaluated.
 Can go: when `bench/order_throughput.py` shows no difference without it.
 """
 

@@ -53,18 +53,26 @@ def find_original(
     return None
 
 
+def is_to_cancel(order: Order, *, policy: str) -> bool:
+    """Whether a duplicate is to be cancelled; if not, it is held.
+
+    While its payment is disputed it is held: a cancellation would refund what the card company may
+    give back.
+    """
+    return policy == CANCEL and not order.is_disputed
+
+
 def resolve_duplicate(order: Order, *, repeats: Order, policy: str, now: str) -> Order:
-    """Return the order as a duplicate of ``repeats``: held or cancelled, as ``policy`` says.
+    """Return the order as a duplicate of ``repeats``: held or cancelled, as ``is_to_cancel`` says.
 
     If it was already dispatched, or was held as often as it can be, it is only marked as a
-    duplicate. While its payment is disputed it is held and not cancelled, because that would refund
-    what the card company may give back. The order also leaves the index of dedup keys, so it is
-    judged only once, even if an operator lifts the hold afterwards.
+    duplicate. The order also leaves the index of dedup keys, so it is judged only once, even if an
+    operator lifts the hold afterwards.
     """
     marked = replace(order, duplicate_of=repeats.order_id, dedup_bucket=None)
     at = format_time(_placed(repeats))
     explanation = f"the same as order {repeats.order_id}, which was placed at {at}"
-    if policy == CANCEL and not order.is_disputed:
+    if is_to_cancel(order, policy=policy):
         too_late = order.state == OrderState.DISPATCHED
         why = {"reason": DUPLICATE, "explanation": explanation}
         return marked if too_late else cancel(marked, now=now, **why)

@@ -16,7 +16,12 @@ from lambdas.contracts.times import format_time
 from lambdas.orders.checkpoint import Checkpoint, Progress
 from lambdas.orders.dedup_key import PERIOD, period_start, periods
 from lambdas.orders.domain import Order
-from lambdas.orders.duplicate_rules import CANCEL, UndecidedError, find_original, resolve_duplicate
+from lambdas.orders.duplicate_rules import (
+    UndecidedError,
+    find_original,
+    is_to_cancel,
+    resolve_duplicate,
+)
 from lambdas.orders.scans import MAX_CANDIDATES, OrderScans
 from lambdas.runtime.log import log
 
@@ -168,7 +173,7 @@ class DuplicateScan:
         )
         if not self._dry_run and not self._orders.replace(order, after):
             return order, "undecided"
-        done = "held" if self._policy != CANCEL or order.is_disputed else "cancelled"
+        done = "cancelled" if is_to_cancel(order, policy=self._policy) else "held"
         outcome = "too_late" if order.state == OrderState.DISPATCHED else done
         ids = {"order_id": order.order_id, "repeats": earlier.order_id}
         log("duplicate_found", outcome=outcome, dry_run=self._dry_run, **ids)

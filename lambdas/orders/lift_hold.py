@@ -27,5 +27,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if order is None:
         raise NoSuchHoldError(f"there is no order {command.order_id}")
     causes = [hold.cause for hold in order.held]
-    log(do.__name__, order_id=order.order_id, cause=command.cause, held=len(causes))
+    done = "held_order_cancelled" if command.cancel else "hold_lifted"
+    log(done, order_id=order.order_id, cause=command.cause, held=len(causes))
     return {"order_id": order.order_id, "state": order.state, "held": causes}

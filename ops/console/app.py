@@ -4,8 +4,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 from jinja2 import TemplateError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from ops.console import alarms, costs, dead_letters, map, orders, play, rebuild_pages, views
 from ops.console.guard import Guard
-from ops.console.page import Console, page
+from ops.console.page import NO_ANSWER, Console, page
 from ops.deployed import OperationError
 from ops.output import printable
 
@@ -47,7 +46,7 @@ def create_app(console: Console, *, port: int) -> Starlette:
         middleware=[Middleware(Guard, port=port, secrets=console.secrets)],
         exception_handlers={
             OperationError: _refused,
-            **dict.fromkeys((ClientError, BotoCoreError, ResponseParserError, OSError), _failed),
+            **dict.fromkeys(NO_ANSWER, _failed),
             HTTPException: _not_found,
             **dict.fromkeys(UNFORESEEN, _unforeseen),
         },

@@ -4,8 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -14,7 +12,7 @@ from starlette.routing import Route
 from ops.console.code_places import code_place
 from ops.console.live_counts import Counts, events
 from ops.console.overview import overview
-from ops.console.page import console_of, page
+from ops.console.page import NO_ANSWER, console_of, page
 from ops.console.service_map import owner, service_map
 from ops.console.wiring import KINDS, Wiring
 from ops.deployed import OperationError
@@ -85,7 +83,7 @@ async def _said(counts: AsyncIterator[str]) -> AsyncIterator[str]:
     try:
         async for each in counts:
             yield each
-    except (OperationError, ClientError, BotoCoreError, ResponseParserError, OSError) as error:
+    except (OperationError, *NO_ANSWER) as error:
         yield f"data: {json.dumps({PROBLEM: f'These counts are old: {printable(str(error))}'})}\n\n"
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.requests import Request
@@ -22,6 +24,9 @@ from ops.console.wiring import KINDS
 from ops.orders.trace import format_amount
 from ops.output import format_age, one_line, printable
 from stacks.names import service_of
+
+NO_ANSWER = (ClientError, BotoCoreError, ResponseParserError, OSError)
+"""The errors with which AWS refuses a request, or does not answer it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

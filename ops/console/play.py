@@ -22,6 +22,7 @@ from ops.faults import (
 )
 from ops.play import BAD_QUEUE, BAD_QUEUES_SINK, KINDS, MAX_ORDERS, Player
 
+MAX_DIGITS = 9
 FAULTS: Sequence[InjectedFault] = (*FAULTS_WHILE_PLACING, *FAULTS_WHILE_DISPATCHING)
 
 
@@ -34,14 +35,10 @@ def place(request: Request) -> Response:
     """Place orders, and show their ids."""
     console, form = _local(request), form_of(request)
     kind, count = form.get("kind", [""])[0], form.get("count", ["1"])[0]
-    if (
-        kind not in KINDS
-        or not count.isdecimal()
-        or len(count) > 9
-        or not 1 <= int(count) <= MAX_ORDERS
-    ):
+    number = _number(count)
+    if kind not in KINDS or number is None or not 1 <= number <= MAX_ORDERS:
         raise OperationError(f"choose what becomes of the orders, and 1 to {MAX_ORDERS} of them")
-    return _page(request, console, placed=_player(request).place(kind, int(count)))
+    return _page(request, console, placed=_player(request).place(kind, number))
 
 
 def deny(request: Request) -> Response:
@@ -120,10 +117,15 @@ def _provider(console: Console) -> SlowCardProvider:
 
 
 def _fault(request: Request) -> InjectedFault:
-    number = form_of(request).get("fault", [""])[0]
-    if not number.isdecimal() or len(number) > 9 or int(number) >= len(FAULTS):
+    number = _number(form_of(request).get("fault", [""])[0])
+    if number is None or number >= len(FAULTS):
         raise OperationError("there is no such fault")
-    return FAULTS[int(number)]
+    return FAULTS[number]
+
+
+def _number(text: str) -> int | None:
+    """Return the number of a form's field; None if it is none, or too long: Python refuses that."""
+    return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else None
 
 
 ROUTES = [

@@ -6,11 +6,19 @@ from uuid import uuid4
 
 import boto3
 import pytest
-from botocore.config import Config
 
 from tests.integration.ministack_in_process import serving
 from tests.support.clients import forget_clients
 from tests.support.handlers import ACCOUNT, import_handler
+
+
+def session() -> boto3.Session:
+    """Return boto3's session with the credentials of the tests' account."""
+    return boto3.Session(
+        region_name=ACCOUNT["AWS_DEFAULT_REGION"],
+        aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -22,15 +30,8 @@ def endpoint() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def dynamodb(endpoint: str) -> Any:
-    """boto3's low-level client, with connections enough for concurrent tests."""
-    return boto3.client(
-        "dynamodb",
-        endpoint_url=endpoint,
-        region_name=ACCOUNT["AWS_DEFAULT_REGION"],
-        aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
-        config=Config(max_pool_connections=32),
-    )
+    """boto3's low-level client."""
+    return session().client("dynamodb", endpoint_url=endpoint)
 
 
 @pytest.fixture(scope="module")

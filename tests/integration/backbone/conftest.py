@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-import boto3
 import pytest
 
 from lambdas.backbone.stream import OrderStream
-from tests.support.handlers import ACCOUNT
+from tests.integration.local_aws import session
 from tests.support.order_streams import NOW
 
 NUMBERS = count(1)
@@ -17,12 +16,8 @@ NUMBERS = count(1)
 
 @pytest.fixture(scope="module")
 def make_client(endpoint: str) -> Callable[[str], Any]:
-    return lambda service: boto3.client(  # type: ignore[call-overload]
-        service,
-        endpoint_url=endpoint,
-        region_name=ACCOUNT["AWS_DEFAULT_REGION"],
-        aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
+    return lambda service: session().client(  # type: ignore[call-overload]
+        service, endpoint_url=endpoint
     )
 
 

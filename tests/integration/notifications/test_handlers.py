@@ -7,7 +7,6 @@ from dataclasses import replace
 from inspect import unwrap
 from typing import Any
 
-import boto3
 import pytest
 
 from lambdas.contracts.notifications import CustomerNotified
@@ -18,6 +17,7 @@ from lambdas.notifications.email_records import EmailOutcomeUnknownError, EmailR
 from lambdas.notifications.invoice_pdf import render
 from lambdas.runtime.dynamodb import to_item
 from tests.contracts.catalog import detail_of, read, sample_of
+from tests.integration.local_aws import session
 from tests.support.handlers import ACCOUNT
 from tests.support.mailer import ADA, ADDRESS, SENDER, Mailer, raising, refusal
 from tests.support.spy import Spy
@@ -31,13 +31,7 @@ Load = Callable[[str], Any]
 
 @pytest.fixture(scope="module")
 def s3(endpoint: str) -> Any:
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name=ACCOUNT["AWS_DEFAULT_REGION"],
-        aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
-    )
+    client = session().client("s3", endpoint_url=endpoint)
     place: Any = {"LocationConstraint": ACCOUNT["AWS_DEFAULT_REGION"]}
     with suppress(client.exceptions.BucketAlreadyOwnedByYou):
         client.create_bucket(Bucket="invoices", CreateBucketConfiguration=place)

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-import boto3
 import pytest
 
 from ops.dlq import readers
 from ops.dlq.purge import find_messages
 from ops.dlq.readers import BucketReader, Depth, QueueReader, SinkReader
+from tests.integration.local_aws import session
 from tests.support.handlers import ACCOUNT
 
 NAMES = [f"m{number:02}" for number in range(23)]
@@ -20,13 +20,7 @@ BUCKETS = count(1)
 
 
 def client(endpoint: str, service: Any) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=endpoint,
-        region_name=ACCOUNT["AWS_DEFAULT_REGION"],
-        aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
-    )
+    return session().client(service, endpoint_url=endpoint)
 
 
 @pytest.fixture(autouse=True)

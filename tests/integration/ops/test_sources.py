@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-import boto3
 import pytest
 
 from lambdas.inventory.store import parse_stock_row
@@ -17,7 +16,7 @@ from ops.views.compare import PAGE, DynamoTable
 from ops.views.rebuild import ProjectionWriter
 from ops.views.registry import VIEWS
 from ops.views.sources import RebuildContext, TableSource
-from tests.support.handlers import ACCOUNT
+from tests.integration.local_aws import session
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 VIEW = VIEWS["availability"]
@@ -81,13 +80,7 @@ class World:
 @pytest.fixture
 def world(dynamodb: Any, endpoint: str, make_table: Callable[..., str]) -> World:
     stock, idle = make_table("stock", "sku"), make_table("availability", "sku")
-    resource = boto3.resource(
-        "dynamodb",
-        endpoint_url=endpoint,
-        region_name=ACCOUNT["AWS_DEFAULT_REGION"],
-        aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
-    )
+    resource = session().resource("dynamodb", endpoint_url=endpoint)
     return World(dynamodb, stock, idle, resource)
 
 

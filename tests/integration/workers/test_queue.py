@@ -4,11 +4,10 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-import boto3
 import pytest
 
+from tests.integration.local_aws import session
 from tests.support.doubles import ClientDouble
-from tests.support.handlers import ACCOUNT
 from tests.support.spy import Spy
 from workers.runtime.queue import Queue
 
@@ -17,13 +16,7 @@ Make = Callable[..., Queue]
 
 @pytest.fixture(scope="module")
 def sqs(endpoint: str) -> Any:
-    return boto3.client(
-        "sqs",
-        endpoint_url=endpoint,
-        region_name=ACCOUNT["AWS_DEFAULT_REGION"],
-        aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
-    )
+    return session().client("sqs", endpoint_url=endpoint)
 
 
 @pytest.fixture(scope="module")

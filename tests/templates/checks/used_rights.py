@@ -23,7 +23,7 @@ from tests.templates.kinds import BUS, QUEUE, ROLE
 from tests.templates.synthesis import Platform, Resource
 
 RECORD = Path(__file__).parents[1] / "used_rights.json"
-RECORDED_STACKS, RECORDED_BUS = "Orders-Dev-", "event-bus/Orders"
+RECORDED_STACKS, RECORDED_BUS, RECORDED_SENDER = "Orders-Dev-", "event-bus/Orders", "Sender"
 FORM = re.compile(r"(?P<holder>.+?): (?P<action>\S+) on (?P<resource>\S+)( by (?P<by>\S+) for .+)?")
 ANYTHING_BEFORE, STREAM_OR_LOGS, NOTHING = r"(?:.*[/:])?", r"(?:/stream/\*|:\*)?", r"(?!)"
 
@@ -41,7 +41,9 @@ class Right(NamedTuple):
 def right_that_a_test_run_used_is_granted(platform: Platform) -> Iterator[str]:
     holders = {f"{each.stack}/{_name(each)}": each for each in platform.all(ROLE, QUEUE)}
     bus = platform.one(BUS, "Backbone").properties["Name"]
-    for right in used_rights(platform.environment.stack_name(""), bus):
+    sender = platform.environment.sender
+    identity = RECORDED_SENDER if sender is None or sender.owned else sender.identity
+    for right in used_rights(platform.environment.stack_name(""), bus, identity):
         # Simulators are in ``dev`` alone.
         holder = holders.get(right.holder)
         if not holder or not _is_wanted(platform.environment, right):
@@ -53,9 +55,13 @@ def right_that_a_test_run_used_is_granted(platform: Platform) -> Iterator[str]:
 
 
 @cache
-def used_rights(stacks: str, bus: str) -> list[Right]:
-    """Return the rights on record, for an environment whose stacks' names begin so."""
+def used_rights(stacks: str, bus: str, identity: str) -> list[Right]:
+    """Return the rights on record, for an environment with such names.
+
+    ``identity`` is the one in SES that mails come from: a resource's name, or another's identity.
+    """
     text = RECORD.read_text().replace(RECORDED_STACKS, stacks)
+    text = text.replace(f"identity/{RECORDED_SENDER}", f"identity/{identity}")
     lines = json.loads(text.replace(RECORDED_BUS, f"event-bus/{bus}"))
     return [Right(**found.groupdict()) for line in lines if (found := FORM.fullmatch(line))]
 
@@ -63,7 +69,7 @@ def used_rights(stacks: str, bus: str) -> list[Right]:
 def _is_wanted(environment: Environment, right: Right) -> bool:
     """Return whether a right is for something that the environment has; its settings say so."""
     if right.action.startswith("ses:"):
-        return environment.sender is not None and environment.sender.owned
+        return environment.sender is not None
     return right.action != "kinesis:SubscribeToShard" or environment.enhanced_fan_out
 
 

@@ -50,6 +50,20 @@ def test_interrupted_synthesis_leaves_no_process_and_no_file_outside_its_run(
     assert poll(lambda: not _runs(app.removeprefix("app ")), seconds=5)
 
 
+def test_app_is_synthesized_without_the_slow_validation_also_in_ci(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli, said = tmp_path / "cdk", list[str]()
+    cli.write_text('#!/bin/sh\necho "CI: <$CI>, validated: <$VALIDATE>, $1 $2"\n')
+    cli.chmod(0o700)
+    monkeypatch.setattr(deployment, "_CLI", cli)
+    monkeypatch.setenv("CI", "true")
+
+    deployment._cdk(cloud, said.append, "synth")
+
+    assert said == ["CI: <>, validated: <>, synth --ci"]
+
+
 def _runs(process: str) -> bool:
     found = subprocess.run(["ps", "-o", "stat=", "-p", process], capture_output=True, text=True)
     # A process that has ended may still be listed, as a zombie.

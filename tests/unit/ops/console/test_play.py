@@ -136,7 +136,9 @@ def test_no_order_asks_for_more_than_an_order_may_have(
 
 
 @pytest.mark.parametrize(
-    ("kind", "count"), [("no", "1"), ("well", "0"), ("well", "26"), ("well", "x")]
+    ("kind", "count"),
+    [("no", "1"), ("well", "0"), ("well", "26"), ("well", "x"), ("well", "9" * 5_000)],
+    ids=["kind", "none", "too many", "no number", "a long number"],
 )
 def test_form_that_asks_for_something_else_is_refused(
     browser: Browser, console: Console, api: Api, kind: str, count: str
@@ -172,10 +174,11 @@ def test_card_provider_is_made_slow_and_put_back(browser: Browser, console: Cons
     assert "Break: slow card provider" in browser.get("/play").text
 
 
-def test_unknown_fault_is_refused(browser: Browser, console: Console, api: Api):
-    assert (
-        browser.post("/play/deny", [("csrf", console.secrets.csrf), ("fault", "9")]).status == 409
-    )
+@pytest.mark.parametrize("fault", ["9", "9" * 5_000], ids=["unknown", "a long number"])
+def test_unknown_fault_is_refused(browser: Browser, console: Console, api: Api, fault: str):
+    form = [("csrf", console.secrets.csrf), ("fault", fault)]
+
+    assert browser.post("/play/deny", form).status == 409
 
 
 def test_bad_message_is_sent_once_each_time(
