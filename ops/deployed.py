@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, InvalidRegionError
 
-from ops.dlq.templates import DeployedStack, Templates
+from ops.dlq.templates import DeployedStack, Resource, Templates
 from ops.first_contact import FirstContact
 from stacks.names import stack_name
 
@@ -25,6 +25,8 @@ The next deployment creates it.
 UPDATE_DONE = {"UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 CHOOSE = "deploy it, or choose another --env or Region"
 """What to do if a stack is not there."""
+FINISH = "finish the deployment"
+"""What to do if a part of the platform is not there."""
 CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 10})
 """Once AWS has answered. Before, one connection error ends the command: see ``FirstContact``."""
 ASKED_FIRST = ("cloudformation", "sts")
@@ -50,6 +52,18 @@ class Outputs(dict[str, str]):
         raise OperationError(
             f"{self._stack} has no output {name}: finish its deployment, or use its version's code"
         )
+
+
+def named(templates: Templates, name: str) -> Resource:
+    """Return the resource of this name, such as ``orders/Repair``.
+
+    Raises:
+        OperationError: it is not deployed, or not yet.
+    """
+    found = next((each for each in templates.resources() if each.name == name), None)
+    if found is None or not found.physical:
+        raise OperationError(f"{name} is not deployed: {FINISH}")
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ops.deployed import FINISH, OperationError, named
 from ops.dlq.templates import Templates
 
 SID = "InjectedFault"
@@ -73,8 +74,10 @@ class _RolePolicy:
 
     def __init__(self, client: Callable[[str], Any], name: str) -> None:
         self._iam = client("iam")
-        (policy,) = self._iam.list_role_policies(RoleName=name)["PolicyNames"]
-        self._named = {"RoleName": name, "PolicyName": policy}
+        policies = self._iam.list_role_policies(RoleName=name)["PolicyNames"]
+        if not policies:
+            raise OperationError(f"the role {name} has no policy yet: {FINISH}")
+        self._named = {"RoleName": name, "PolicyName": policies[0]}
 
     def read(self) -> Policy:
         return dict(self._iam.get_role_policy(**self._named)["PolicyDocument"])
@@ -103,7 +106,7 @@ class Denials:
 
     def __init__(self, client: Callable[[str], Any], templates: Templates) -> None:
         self._client = client
-        self._physical = {each.name: each.physical for each in templates.resources()}
+        self._templates = templates
 
     def is_active(self, fault: InjectedFault) -> bool:
         """Return whether the fault's permission is denied now."""
@@ -127,7 +130,7 @@ class Denials:
         policy.write({**whole, "Statement": [*kept, *denials]})
 
     def _policy(self, fault: InjectedFault) -> _Policy:
-        name = self._physical[fault.holder]
+        name = named(self._templates, fault.holder).physical
         kind = _RolePolicy if _is_of_role(fault) else _QueuePolicy
         return kind(self._client, name)
 
@@ -145,9 +148,7 @@ class SlowCardProvider:
 
     def __init__(self, client: Callable[[str], Any], templates: Templates) -> None:
         self._lambda = client("lambda")
-        (self._function,) = (
-            each.physical for each in templates.resources() if each.name == CARD_PROVIDER
-        )
+        self._function = named(templates, CARD_PROVIDER).physical
 
     def is_active(self) -> bool:
         """Return whether it is slow now."""

@@ -8,8 +8,7 @@ from itertools import cycle
 from typing import Any
 
 from lambdas.runtime.dynamodb import from_item
-from ops.deployed import Deployed, OperationError
-from ops.dlq.templates import FUNCTION, QUEUE
+from ops.deployed import Deployed, OperationError, named
 from ops.faults import CARD_PROVIDER
 from ops.smoke.api import Api, Send, Users, bearer, open_request
 
@@ -98,7 +97,7 @@ class Player:
 
     def send_bad_message(self) -> None:
         """Send a queue what its consumer cannot parse."""
-        (queue,) = (r for r in self.deployed.templates().resources(QUEUE) if r.name == BAD_QUEUE)
+        queue = named(self.deployed.templates(), BAD_QUEUE)
         once = secrets.token_hex(8)
         self.deployed.client("sqs").send_message(
             QueueUrl=queue.physical,
@@ -120,8 +119,7 @@ class Player:
         return self._card_limit() // product.unit_price + 1 if kind == "card" else 1
 
     def _card_limit(self) -> int:
-        functions = self.deployed.templates().resources(FUNCTION)
-        (provider,) = (each for each in functions if each.name == CARD_PROVIDER)
+        provider = named(self.deployed.templates(), CARD_PROVIDER)
         return int(provider.properties["Environment"]["Variables"]["CHARGE_LIMIT"])
 
     def _customer(self) -> str:

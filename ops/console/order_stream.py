@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from ops.console.wiring import STREAM, Wiring
-from ops.deployed import Deployed
+from ops.deployed import FINISH, Deployed, OperationError, named
 from ops.dlq.templates import FUNCTION, Resource
 
 SCALER = "backbone/ScalerScaleStream"
@@ -30,8 +30,15 @@ class Consumer:
 
 
 def stream_of(wiring: Wiring) -> Resource:
-    """Return the order stream."""
-    return next(each for each in wiring.things if each.kind == STREAM)
+    """Return the order stream.
+
+    Raises:
+        OperationError: it is not deployed, or not yet.
+    """
+    for each in wiring.things:
+        if each.kind == STREAM and each.physical:
+            return each
+    raise OperationError(f"no order stream is deployed: {FINISH}")
 
 
 def describe(deployed: Deployed, stream: Resource) -> Described:
@@ -100,7 +107,7 @@ def decisions(deployed: Deployed, now: datetime) -> Sequence[Described]:
 
 def _log_group(deployed: Deployed) -> str:
     templates = deployed.templates()
-    scaler = next(each for each in templates.resources(FUNCTION) if each.name == SCALER)
+    scaler = named(templates, SCALER)
     group = templates.first_reference(scaler.stack, scaler.properties.get("LoggingConfig", {}))
     return group.physical if group else f"/aws/lambda/{scaler.physical}"
 

@@ -65,11 +65,11 @@ def overview(wiring: Wiring) -> Overview:
     Raises:
         OperationError: what the map is drawn around is not deployed.
     """
-    if not any(each.kind == BUS for each in wiring.things):
+    bus = main_bus(wiring)
+    if bus is None:
         raise OperationError(f"no event bus is deployed, and {UNFINISHED}")
     if not any(each.how == ENTRANCE for each in wiring.wires):
         raise OperationError(f"the HTTP API does not have {ENTRANCE}, and {UNFINISHED}")
-    bus = main_bus(wiring)
     backbone = owner(bus)
     calls = _calls(wiring, {backbone})
     rules = _rules(wiring, bus)
@@ -116,10 +116,10 @@ def below_places(names: Sequence[str]) -> dict[str, tuple[int, int]]:
     return {name: (i, 1) for i, name in enumerate(names)}
 
 
-def main_bus(wiring: Wiring) -> Resource:
-    """Return the bus that has the most rules."""
+def main_bus(wiring: Wiring) -> Resource | None:
+    """Return the bus that has the most rules; None where no bus is deployed."""
     buses = [each for each in wiring.things if each.kind == BUS]
-    return max(buses, key=lambda bus: sum(w.source == bus for w in wiring.wires))
+    return max(buses, key=lambda bus: sum(w.source == bus for w in wiring.wires), default=None)
 
 
 def _rules(wiring: Wiring, bus: Resource) -> Mapping[str, Sequence[Resource]]:

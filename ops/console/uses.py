@@ -69,7 +69,8 @@ def passed(uses: Iterable[Use], deployed: Deployed) -> Mapping[str, int]:
     wiring = Wiring(templates)
     named = templates.resources(*KINDS, "AWS::IAM::Role")
     owners = {_parts(each.physical)[-1]: service_of(each.stack) for each in named}
-    bus = _parts(main_bus(wiring).physical)[-1]
+    main = main_bus(wiring)
+    bus = _parts(main.physical)[-1] if main else None
     streams = [each for each in wiring.things if each.kind == STREAM]
     names = {_parts(each.physical)[-1] for each in streams}
     readers = {w.target.physical: service_of(w.target.stack)
