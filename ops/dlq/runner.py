@@ -69,16 +69,25 @@ class RedriveRun:
             progress=progress,
             dead_lettered_before=_begin(self.depths) if execute else END_OF_TIME,
         )
-        for sink in self.sinks:
-            if sink.name in self.depths and self.depths[sink.name].total:
-                with self._naming_unreadable(sink):
-                    redrive.run(sink, self.readers[sink.name], self.tally)
+        self._run_where_filled(redrive, self.depths)
         moved = [result.sink for result in self.tally.results if result.moved]
         for sink in _sinks_of_twins(moved, self.deployed):
             with self._naming_unreadable(sink):
                 reader = reader_for(sink, self.deployed.client)
                 if reader.depth().total:
                     redrive.delete_twins(sink, reader, self.tally)
+        if execute and self.tally.moved:
+            # What was moved may have failed again, into a sink that was empty when the run began.
+            empty = {name for name, depth in self.depths.items() if not depth.total}
+            again, unreadable = measure_all({name: self.readers[name] for name in empty})
+            self.tally.unreadable |= unreadable
+            self._run_where_filled(redrive, again)
+
+    def _run_where_filled(self, redrive: Redrive, depths: Mapping[str, Depth]) -> None:
+        for sink in self.sinks:
+            if sink.name in depths and depths[sink.name].total:
+                with self._naming_unreadable(sink):
+                    redrive.run(sink, self.readers[sink.name], self.tally)
 
     @contextmanager
     def _naming_unreadable(self, sink: FailureSink) -> Iterator[None]:
