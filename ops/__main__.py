@@ -195,7 +195,11 @@ def _arguments() -> argparse.Namespace:
         verbs = group.add_subparsers(dest="verb", required=True, metavar="VERB")
         for verb, command in commands.items():
             _declare(verbs, verb, command)
-    return parser.parse_args()
+    arguments, unknown = parser.parse_known_args()
+    if unknown:
+        # Said here, because argparse would name the help of all commands.
+        arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return arguments
 
 
 def _declare(group: Any, name: str, command: Command) -> None:
@@ -208,7 +212,7 @@ def _declare(group: Any, name: str, command: Command) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     declared.add_argument("--env", default="dev", metavar="NAME", help="dev (default) or prod")
-    declared.set_defaults(command=command)
+    declared.set_defaults(command=command, parser=declared)
     command.arguments(declared)
 
 

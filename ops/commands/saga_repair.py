@@ -12,7 +12,7 @@ from argparse import ArgumentParser, Namespace
 
 from ops.commands import DONE, NEEDS_ATTENTION
 from ops.commands.options import add_redrive_options
-from ops.deployed import Deployed
+from ops.deployed import Deployed, OperationError
 from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.failure_sinks import Mechanism
 from ops.dlq.runner import redrive_sinks
@@ -23,12 +23,15 @@ from ops.terminal import Terminal
 def arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("match", metavar="ORDER", nargs="?", help="an order's id (default: all)")
+    parser.add_argument("--all", action="store_true", help="every order, as without ORDER")
     parser.set_defaults(id=None, field=None)
     add_redrive_options(parser)
 
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Redrive the failure sinks to which sagas dead-letter."""
+    if arguments.match is not None and arguments.all:
+        raise OperationError("name an ORDER, or say --all")
     if arguments.match is not None:
         RecordCollector(deployed, arguments.match).order()
     sinks = find_failure_sinks(deployed.templates())

@@ -23,6 +23,7 @@ Run = Callable[..., tuple[int, str, str]]
         (["dlq", "show", "Repair", "--field", "x"], "--field wants PATH=VALUE, and not x"),
         (["dlq", "redrive"], "name a QUEUE, or say --all"),
         (["dlq", "redrive", "Repair", "--all"], "name a QUEUE, or say --all"),
+        (["saga", "repair", "order-1", "--all"], "name an ORDER, or say --all"),
     ],
 )
 def test_what_arguments_name_wrongly_is_one_line(run: Run, arguments: Sequence[str], said: str):
@@ -30,6 +31,21 @@ def test_what_arguments_name_wrongly_is_one_line(run: Run, arguments: Sequence[s
 
     assert (code, err.count("\n")) == (2, 1)
     assert err.startswith(said)
+
+
+def test_all_is_what_a_repair_without_an_order_repairs(run: Run):
+    assert run("saga", "repair", "--all") == run("saga", "repair")
+
+
+@pytest.mark.parametrize("command", ["saga repair", "dlq list", "preflight"])
+def test_unknown_option_names_the_help_of_its_command(
+    run: Run, command: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as ended:
+        run(*command.split(), "--nosuch")
+
+    said = f"unrecognized arguments: --nosuch: see python -m ops {command} --help\n"
+    assert (ended.value.code, capsys.readouterr().err) == (2, said)
 
 
 @pytest.mark.parametrize(
