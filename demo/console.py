@@ -5,12 +5,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from demo.ops_command import start_ops
 from demo.screen import Screen
 from emulator.cloud import Cloud, CloudError
 
+STOP_SECONDS = 5
+"""How long the console may take to end; it keeps nothing."""
 LOG = "console.log"
 """The file in the cloud's directory that has the console's error output."""
 
@@ -31,6 +33,10 @@ def running_console(cloud: Cloud, screen: Screen) -> Iterator[str]:
             yield _address(process, log.read_text)
         finally:
             process.terminate()
+            # On Ctrl-C, Popen's own end waits for a moment only, and the cloud would end before.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+            process.kill()
 
 
 def may_open(screen: Screen) -> bool:

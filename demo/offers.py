@@ -31,9 +31,12 @@ def put_export_on_offer(
     catalog: ApiClient,
     database: Connection,
     *,
+    besides: Iterable[tuple[str, int]] = (),
     stop: threading.Event,
 ) -> Iterator[int]:
-    """Put all prices of the export on offer, and wait until they are on offer.
+    """Put all prices of the export and some others on offer, and wait until they are on offer.
+
+    ``besides`` has SKUs that the export does not have, each with its price.
 
     Yield the number of SKUs done after each one. If the catalogue refuses a SKU, it has no offer,
     and the API refuses its orders with a reason.
@@ -46,12 +49,15 @@ def put_export_on_offer(
         (sku, [price for _, price in itertools.islice(group, MAX_OFFERS)])
         for sku, group in itertools.groupby(rows, key=lambda row: str(row[0]))
     )
+    others = ((sku, [price]) for sku, price in besides)
 
     def put(product: tuple[str, Sequence[int]]) -> tuple[str, ApiResponse]:
         return product[0], put_on_offer(catalog, *product)
 
     begin: dict[str, str] = {}
-    for done, (sku, answer) in enumerate(map_in_threads(put, prices, stop=stop), 1):
+    for done, (sku, answer) in enumerate(
+        map_in_threads(put, itertools.chain(prices, others), stop=stop), 1
+    ):
         if answer.status == 200:
             begin[sku] = max(offer["valid_from"] for offer in answer.body["offers"])
         elif answer.status not in (400, 404):

@@ -1,6 +1,6 @@
 """The phases of a run, from the delivery of stock to the dispatch of the orders."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 
 from demo import offers, order_driver
@@ -38,12 +38,12 @@ def deliver_demand(run: Run, screen: Screen, name: str) -> None:
         note(f"{skus:,} SKUs, {units:,} units")
 
 
-def fill_catalogue(run: Run, screen: Screen) -> None:
-    """Put every price of the export on offer."""
-    with screen.phase("putting products on offer") as note:
+def fill_catalogue(run: Run, screen: Screen, besides: Iterable[tuple[str, int]] = ()) -> None:
+    """Put every price of the export on offer, and besides these SKUs, each at its price."""
+    with screen.phase("offering products") as note:
         total = count(run.database, "demand")
         for done in offers.put_export_on_offer(
-            run.cloud, run.outputs, run.catalog, run.database, stop=run.stop
+            run.cloud, run.outputs, run.catalog, run.database, besides=besides, stop=run.stop
         ):
             note(bar(done, total))
 

@@ -9,7 +9,6 @@ from sqlite3 import Connection
 from demo import phases
 from demo.console import running_console
 from demo.guide import explain
-from demo.offers import put_prices_on_offer
 from demo.order_book import load_orders
 from demo.run import create_run, open_database, show_deployment
 from demo.screen import Screen
@@ -43,8 +42,7 @@ def up(orders: Path | None, *, port: int | None) -> int:
         on_shelf = stock_shelf(database)
         run = create_run(cloud, show_deployment(cloud, screen), database, reshard=False)
         phases.deliver_demand(run, screen, "delivery")
-        phases.fill_catalogue(run, screen)
-        put_prices_on_offer(cloud, run.outputs, on_shelf, PRICE)
+        phases.fill_catalogue(run, screen, [(sku, PRICE) for sku in on_shelf])
         for customer in CUSTOMERS:
             run.customers.sign_up(customer)
             run.notifications.register(customer)
