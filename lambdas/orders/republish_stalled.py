@@ -11,6 +11,7 @@ how many went on before: see ``resumption.py``. The first run also counts the op
 ``admission.py``.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import sleep
@@ -51,6 +52,8 @@ RUN_FOR = timedelta(seconds=55)
 """Over how long a run spreads its orders. No page is taken up later: the function's time-out, 60 s,
 would cut it off. An order takes some 10 ms, a page half a second. The next run goes on from there.
 """
+LOOK_AGAIN = timedelta(seconds=5)
+"""How long after a look at what is due a run looks again."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -65,6 +68,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def republish_stalled(dry_run: bool, *, shared: SharedRun) -> dict[str, Any]:
     """Count open orders, publish the stalled orders' events, and schedule the next checks.
 
+    While orders are deferred, the run waits for those that are due before its end.
+
     An order whose event the bus rejects is not rescheduled, so the next run finds it again. The
     same holds for an order for which this run requests an operator's attention.
     """
@@ -78,31 +83,57 @@ def republish_stalled(dry_run: bool, *, shared: SharedRun) -> dict[str, Any]:
     )
     limit = next_limit(went_on=went_on, least=AT_FIRST * len(shards) // len(SHARDS))
     report = {"checked": 0, "published": 0, "rejected": 0, "attention": 0, **counts}
-    for page in orders.due_for_check(due=format_time(now), limit=limit, shards=shards):
-        urgent = [order for order in page if _is_urgent(order, now)]
-        if not dry_run:
-            for order in urgent:
-                orders.replace(order, request_attention(order, now=format_time(now)))
-        others = [order for order in page if order not in urgent]
-        late = [order for order in others if _is_late(order, now)]
-        events = [event for order in late if (event := event_for_change(None, order))]
-        rejected = set() if dry_run else {e.data.order_id for e in bus.publish(events)}
-        for order in others:
-            skipped = order.order_id in rejected or not order.open_shard
-            if not dry_run and not skipped:
-                after = reschedule_check(order, now=now, dispatch_within=DISPATCH_WITHIN)
-                orders.replace(order, after)
-        report["checked"] += len(page)
-        report["attention"] += len(urgent)
-        report["published"] += len(events) - len(rejected)
-        report["rejected"] += len(rejected)
-        next_page = next_page_after(report["checked"], limit=limit, run_for=RUN_FOR)
-        if not dry_run:
-            pause = now + next_page - datetime.now(UTC)
-            sleep(max(pause.total_seconds(), 0))
-        if datetime.now(UTC) - now >= RUN_FOR:
-            break
+    look: datetime | None = now
+    while look:
+        left = limit - report["checked"]
+        for page in orders.due_for_check(due=format_time(look), limit=left, shards=shards):
+            for name, count in _republish(page, now=look, dry_run=dry_run).items():
+                report[name] += count
+            next_page = next_page_after(report["checked"], limit=limit, run_for=RUN_FOR)
+            if not dry_run:
+                _sleep_until(now + next_page)
+            if datetime.now(UTC) - now >= RUN_FOR:
+                return report
+        waits = deferred and not dry_run and report["checked"] < limit
+        look = _next_look(look, end=now + RUN_FOR, shards=shards) if waits else None
     return report
+
+
+def _republish(page: Sequence[Order], *, now: datetime, dry_run: bool) -> dict[str, int]:
+    """Publish the events of a page's stalled orders again; return how many of which kind."""
+    urgent = [order for order in page if _is_urgent(order, now)]
+    if not dry_run:
+        for order in urgent:
+            orders.replace(order, request_attention(order, now=format_time(now)))
+    others = [order for order in page if order not in urgent]
+    late = [order for order in others if _is_late(order, now)]
+    events = [event for order in late if (event := event_for_change(None, order))]
+    rejected = set() if dry_run else {e.data.order_id for e in bus.publish(events)}
+    for order in others:
+        skipped = order.order_id in rejected or not order.open_shard
+        if not dry_run and not skipped:
+            after = reschedule_check(order, now=now, dispatch_within=DISPATCH_WITHIN)
+            orders.replace(order, after)
+    return {
+        "checked": len(page),
+        "attention": len(urgent),
+        "published": len(events) - len(rejected),
+        "rejected": len(rejected),
+    }
+
+
+def _next_look(last: datetime, *, end: datetime, shards: Sequence[str]) -> datetime | None:
+    """Wait for the time to look again, and return it; None if no order is due before the end."""
+    look = last + LOOK_AGAIN
+    times = {"after": format_time(last), "before": format_time(end)}
+    if look >= end or not orders.any_due(**times, shards=shards):
+        return None
+    _sleep_until(look)
+    return look
+
+
+def _sleep_until(then: datetime) -> None:
+    sleep(max((then - datetime.now(UTC)).total_seconds(), 0))
 
 
 def count_orders(now: datetime, *, dry_run: bool) -> dict[str, int]:

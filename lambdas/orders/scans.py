@@ -56,6 +56,19 @@ class OrderScans(Orders):
         columns = OrderColumn.OPEN_SHARD, OrderColumn.CHECK_AFTER
         return self._pages(*columns, shards=partitions, before=due, limit=limit)
 
+    def any_due(self, *, after: str, before: str, shards: Sequence[str] = SHARDS) -> bool:
+        """Whether the check of an open order of these shards is due in that time (UTC, ISO 8601).
+
+        The index is eventually consistent.
+        """
+        due = OrderColumn.CHECK_AFTER
+        condition = f"{OrderColumn.OPEN_SHARD} = :shard AND {due} BETWEEN :after AND :before"
+        times = {":after": after, ":before": before}
+        return any(
+            next(self._query(OrderColumn.OPEN_SHARD, condition, {":shard": shard, **times}, size=1))
+            for shard in shards
+        )
+
     def closed_orders(
         self, *, before: str, limit: int, shards: Sequence[str] = SHARDS
     ) -> Iterator[list[Order]]:

@@ -48,12 +48,37 @@ def test_claims_of_an_ever_failing_saga_are_bounded(
 
 def test_deferred_orders_are_resumed_when_due(job: Job, world: World):
     due = deferred(world, "due", due=NOW - timedelta(seconds=1))
-    deferred(world, "not due", due=NOW + timedelta(seconds=1))
+    deferred(world, "not due", due=NOW + timedelta(minutes=1))
     events = fake_bus(job)
 
     assert run(job) == report(checked=1, published=1)
 
     assert order_ids(events) == [due.order_id]
+
+
+def test_run_waits_for_orders_that_are_due_before_its_end(job: Job, world: World):
+    waits = [deferred(world, f"in {n} s", due=NOW + timedelta(seconds=n)) for n in (12, 21, 56)]
+    events, looks = fake_bus(job), list[float]()
+
+    def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        # The clock of the test stands still, so each look is its time since the run's beginning.
+        if seconds == 20:
+            # Deferred while the run waits, too late for it.
+            deferred(world, "at the end", due=NOW + timedelta(seconds=55))
+
+    job.set(sleep=sleep)
+    assert run(job) == report(checked=2, published=2)
+    assert order_ids(events) == [order.order_id for order in waits[:2]]
+    assert [look for look in looks if look >= 1] == [5, 10, 15, 20, 25, 30, 35, 40, 45, 50]
+
+
+def test_run_waits_for_no_order_while_none_is_deferred(job: Job, world: World):
+    world.placed("lost", OLD, check_after=(NOW + timedelta(seconds=10)).isoformat())
+    looks: list[float] = []
+    job.set(sleep=looks.append)
+    fake_bus(job)
+    assert (run(job), max(looks)) == (report(), 0)
 
 
 def test_open_and_deferred_orders_are_counted(
