@@ -9,6 +9,7 @@ chance has no part in it.
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ RESUMED_PER_SECOND = 100
 """Orders that a run of the job resumes in a second: one takes some 10 ms."""
 RUN_SECONDS = 55
 """For how many seconds a run takes up orders, evenly: see ``republish_stalled``."""
+LOOK_SECONDS = 5
+"""How often a run looks for orders that are due, while it has none: see there."""
 DAY = 86_400
 SHARE = 0.9
 """The share of the accepted orders that have to end before the throughput is computed."""
@@ -45,9 +48,11 @@ class Backlog:
         self._trying = [[0.0] * len(self._pauses) for _ in range(1 + len(delays))]
         """Orders in an execution, by how often they were deferred, and by failed attempts."""
         self._waiting: list[dict[int, float]] = [{} for _ in self._trying]
-        """Deferred orders by how often, and by the minute whose runs resume them first."""
+        """Deferred orders by how often, and by the look that finds them first."""
         self._resuming: list[list[float]] = []
         """What the runs of this minute resume in each second, by how often it was deferred."""
+        self._limit = self._checked = 0.0
+        """How many orders the runs of this minute may resume, and how many they have taken up."""
         self._ended_before = self._counted = 0.0
         self._closed = False
 
@@ -66,7 +71,9 @@ class Backlog:
     def step(self, now: int, offered: float) -> None:
         """Let a second pass, in which this many orders are offered."""
         if now % 60 == 0:
-            self._plan_runs(now)
+            self._plan_runs()
+        if now % LOOK_SECONDS == 0 and now % 60 < RUN_SECONDS and not self._resuming:
+            self._look(now)
         if now % 60 == READ_EVERY.total_seconds():
             self._closed = self._counted > self._env.max_open_orders
         taken = 0.0 if self._closed else min(offered, self._env.rate_limit)
@@ -96,33 +103,39 @@ class Backlog:
                     self._defer(now, min(times + 1, len(self._delays)), failed)
 
     def _defer(self, now: int, times: int, orders: float) -> None:
-        """Defer orders; half of their delay is jitter. They are due in one of the next minutes."""
+        """Defer orders; half of their delay is jitter. They are due at one of the next looks."""
         delay = self._delays[times - 1]
         first, last = now + delay / 2, now + delay
         due = self._waiting[times]
-        for minute in range(int(first // 60), int(last // 60) + 1):
-            share = min(last, 60 * (minute + 1)) - max(first, 60 * minute)
-            due[minute + 1] = due.get(minute + 1, 0.0) + orders * share / (last - first)
+        for look in range(int(first // LOOK_SECONDS), int(last // LOOK_SECONDS) + 1):
+            share = min(last, LOOK_SECONDS * (look + 1)) - max(first, LOOK_SECONDS * look)
+            due[look + 1] = due.get(look + 1, 0.0) + orders * share / (last - first)
 
-    def _plan_runs(self, now: int) -> None:
-        """Count the orders, and take those that the runs of this minute resume, as they do."""
+    def _plan_runs(self) -> None:
+        """Count the orders, and decide how many the runs of this minute resume, as they do."""
         self._counted = self.open
         runs = self._env.resuming_runs
         went_on, self._ended_before = self.ended - self._ended_before, self.ended
         least = self._env.resumed_per_minute // runs
         limit = next_limit(went_on=int(went_on / runs), least=least)
-        wanted = min(limit, RESUMED_PER_SECOND * RUN_SECONDS) * runs
-        ready = [
-            sum(orders for at, orders in due.items() if 60 * at <= now) for due in self._waiting
-        ]
-        share = min(1.0, wanted / sum(ready)) if sum(ready) else 0.0
+        self._limit = min(limit, RESUMED_PER_SECOND * RUN_SECONDS) * runs
+        self._checked = 0.0
+
+    def _look(self, now: int) -> None:
+        """Take the orders that are due, and spread what the limit leaves of them over the run."""
+        look = now // LOOK_SECONDS
+        ready = [sum(orders for at, orders in due.items() if at <= look) for due in self._waiting]
+        share = min(1.0, (self._limit - self._checked) / sum(ready)) if sum(ready) else 0.0
         for due in self._waiting:
-            for at in [at for at in due if 60 * at <= now]:
+            for at in [at for at in due if at <= look]:
                 due[at] *= 1 - share
                 if due[at] < 1e-6:
                     del due[at]
         taken = [orders * share for orders in ready]
-        seconds = max(1, round(RUN_SECONDS * sum(taken) / wanted))
+        self._checked += sum(taken)
+        until = round(RUN_SECONDS * self._checked / self._limit)
+        fastest = math.ceil(sum(taken) / (RESUMED_PER_SECOND * self._env.resuming_runs))
+        seconds = max(1, until - now % 60, fastest)
         self._resuming = [[orders / seconds for orders in taken] for _ in range(seconds)]
 
 

@@ -3,7 +3,7 @@
 AWS: scales out. An invocation that waits for a new execution environment uses an old one if that is
 free first. Here a few cores have to do everything.
 MiniStack 1.5.33: starts a process whenever all processes of a function are busy. To start one takes
-the time of fifty invocations, so under load the starts delay each other until they time out, and
+the time of ten invocations, so under load the starts delay each other until they time out, and
 too many processes take the cores from each other. The time-out of a task begins while its function
 has no free process. It starts a thread for each request that may call back, each invocation and
 each task, and parses every JSONata expression each time it is evaluated.

@@ -18,7 +18,7 @@ and again, and DynamoDB limits a row to 400 KB.
 """
 ATTENTION_AFTER = timedelta(days=1)
 """How long an order may stay open before an operator's attention is requested."""
-MAX_FAILURES = 5
+MAX_FAILURES = 6
 """How often an order may be deferred, by errors that are not transient, before that."""
 
 

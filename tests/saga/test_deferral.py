@@ -58,8 +58,8 @@ def test_deferrals_are_counted_and_grow(harness):
     record = harness.record(opened)
     assert (record["deferrals"], record["deferred_since"]) == ("5", first["deferred_since"])
     wait = datetime.fromisoformat(record["check_after"]) - datetime.now(UTC)
-    # 30 s, doubled four times, half of it jitter.
-    assert timedelta(seconds=200) <= wait <= timedelta(seconds=480)
+    # 15 s, doubled four times, half of it jitter.
+    assert timedelta(seconds=100) <= wait <= timedelta(seconds=240)
 
 
 def test_time_out_is_deferred(harness):

@@ -167,7 +167,7 @@ class Timeouts:
     write_retries: int = 3
     max_delay: int
 
-    first_deferral: int = 30
+    first_deferral: int = 15
     """How long a deferred record waits at first; each time it waits twice as long."""
     max_busy_deferral: int = 900
     """How long it waits at most after a transient error."""
