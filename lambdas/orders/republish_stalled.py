@@ -100,7 +100,7 @@ def republish_stalled(dry_run: bool, *, shared: SharedRun) -> dict[str, Any]:
 
 
 def _republish(page: Sequence[Order], *, now: datetime, dry_run: bool) -> dict[str, int]:
-    """Publish the events of a page's stalled orders again; return how many of which kind."""
+    """Publish the events of a page's stalled orders again; return the counts to report."""
     urgent = [order for order in page if _is_urgent(order, now)]
     if not dry_run:
         for order in urgent:
