@@ -1,9 +1,10 @@
 """The process from which Python functions' processes are forked, with boto3 imported already.
 
-A script of its own: a function must find nothing of this project but its own code. Its argument is
-the file descriptor of a socket. Each message there has the pipes of one new process: its standard
-input, output and error, and one that closes when it ends. The answer is its process id. The first
-line of the standard input is JSON: the script to run, its directory and its environment.
+A script of its own: a function must find nothing of this project but its own code. Its first
+argument is the file descriptor of a socket. Each message there has the pipes of one new process:
+its standard input, output and error, and one that closes when it ends. The answer is its process
+id. The first line of the standard input is JSON: the script to run, its directory and its
+environment.
 """
 
 import gc

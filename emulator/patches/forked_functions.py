@@ -103,7 +103,11 @@ def _parent() -> socket.socket:
     with theirs:
         subprocess.Popen(
             # Without a directory of this project in `sys.path`.
-            [sys.executable, "-P", function_parent.__file__, str(theirs.fileno())],
+            # All its processes show the last argument, so that they are seen to be this run's.
+            [
+                *(sys.executable, "-P", function_parent.__file__),
+                *(str(theirs.fileno()), str(_unpacked_codes())),
+            ],
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
         )

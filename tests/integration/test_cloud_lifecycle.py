@@ -119,7 +119,8 @@ def test_cloud_leaves_nothing_however_its_parent_ends(
     assert parent.stdout.readline() == "busy\n"
     wait_until(
         "the function did not start",
-        lambda: any("_worker.py" in line for line in processes(directory)),
+        # The process from which functions' processes are forked, and one of a function.
+        lambda: sum("function_parent.py" in line for line in processes(directory)) == 2,
         seconds=TIMEOUT_SECONDS,
     )
     assert any("postgres" in line for line in processes(directory))

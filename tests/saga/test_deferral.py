@@ -35,7 +35,7 @@ def test_any_other_failure_is_retried_and_then_deferred(harness, action):
         datetime.fromisoformat(record[name]) for name in ("deferred_since", "check_after")
     )
     assert began - timedelta(seconds=1) <= since <= datetime.now(UTC)
-    assert timedelta(seconds=14) <= due - since <= timedelta(seconds=31)
+    assert timedelta(seconds=7) <= due - since <= timedelta(seconds=16)
     assert harness.dead_letters() == []
 
 
