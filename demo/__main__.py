@@ -1,7 +1,11 @@
 """`python -m demo run`, `up` and `chaos`."""
 
+import signal
 import sys
 
+# Until there is something to tidy up, Ctrl-C ends the process without a traceback.
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 # Before any import that an older Python could not parse.
 if sys.version_info < (3, 11):  # noqa: UP036
     sys.stderr.write("Python 3.11 or later is needed: run 'make setup' with it.\n")
@@ -9,7 +13,6 @@ if sys.version_info < (3, 11):  # noqa: UP036
 
 import argparse
 import os
-import signal
 import traceback
 from pathlib import Path
 
@@ -44,6 +47,8 @@ def main() -> int:
     from demo.up import up
     from emulator.cloud import CloudError
 
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if arguments.command == "chaos":
             return run_chaos(seed=arguments.seed, orders=arguments.orders, port=arguments.port)

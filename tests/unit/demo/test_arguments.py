@@ -1,6 +1,8 @@
 import errno
 import io
 import os
+import signal
+import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,6 +11,27 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from demo import __main__ as demo
+
+INTERRUPTED_WHILE_IMPORTING = """\
+import os, runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "demo.preflight":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+runpy.run_module("demo", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_ctrl_c_while_modules_are_imported_is_no_traceback():
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_WHILE_IMPORTING], capture_output=True, text=True
+    )
+
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
 
 
 def arguments(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:
