@@ -1,5 +1,6 @@
 """The progress of a job that goes through orders by the time at which they were placed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lambdas.contracts.codec import ContractError, decode
 from lambdas.contracts.times import format_time
 from lambdas.contracts.values import Time
-from lambdas.runtime.dynamodb import from_item, put_if_unchanged, to_item
+from lambdas.runtime.dynamodb import from_item, put_if_item_unchanged, to_item
 from lambdas.runtime.log import log_error
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Checkpoint:
         self._table = table
         self._key = {"job": job}
         self._dynamodb = dynamodb
-        self._unreadable: dict[str, Any] = {}
+        self._unreadable: Mapping[str, Any] = {}
 
     def read(self) -> Progress | None:
         """Return the job's progress; None before its first run, or if the row cannot be read.
@@ -51,12 +52,11 @@ class Checkpoint:
         )
         if "Item" not in answer:
             return None
-        stored = from_item(answer["Item"])
         try:
-            row = decode(_Row, stored)
+            row = decode(_Row, from_item(answer["Item"]))
         except ContractError as error:
             log_error("checkpoint_unreadable", **self._key, error=str(error))
-            self._unreadable = stored
+            self._unreadable = answer["Item"]
             return None
         return Progress(
             done_until=datetime.fromisoformat(row.at),
@@ -65,10 +65,10 @@ class Checkpoint:
 
     def write(self, progress: Progress, *, before: Progress | None) -> None:
         """Record the progress; do nothing if another run has written since ``before`` was read."""
-        put_if_unchanged(
+        put_if_item_unchanged(
             self._dynamodb,
             self._table,
-            self._row(before) if before else self._unreadable,
+            to_item(self._row(before)) if before else self._unreadable,
             self._row(progress),
             version_attributes=("at", "unresolved"),
         )

@@ -169,17 +169,32 @@ def put_if_unchanged(
     If ``old`` is empty, there must be no stored row. Each write of a row has to change at least one
     of its ``version_attributes``: only these are compared.
     """
+    versions = to_item({name: old[name] for name in version_attributes if name in old})
+    return put_if_item_unchanged(
+        dynamodb, table, versions, new, version_attributes=version_attributes
+    )
+
+
+def put_if_item_unchanged(
+    dynamodb: "DynamoDBClient",
+    table: str,
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    *,
+    version_attributes: Sequence[str],
+) -> bool:
+    """Do what ``put_if_unchanged`` does, where ``old`` is DynamoDB's JSON, of any types."""
     condition = _unchanged(old, version_attributes)
     return _try_write(dynamodb, dynamodb.put_item, TableName=table, Item=to_item(new), **condition)
 
 
 def _unchanged(old: Mapping[str, Any], version_attributes: Sequence[str]) -> dict[str, Any]:
-    """Return the condition that all version attributes have the values of ``old``."""
+    """Return the condition that all version attributes have the values of the item ``old``."""
     comparisons = [
         f"#{name} = :{name}" if name in old else f"attribute_not_exists(#{name})"
         for name in version_attributes
     ]
-    values = to_item({f":{name}": old[name] for name in version_attributes if name in old})
+    values = {f":{name}": old[name] for name in version_attributes if name in old}
     return {
         "ConditionExpression": " AND ".join(comparisons),
         "ExpressionAttributeNames": {f"#{name}": name for name in version_attributes},

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from lambdas.orders.checkpoint import Checkpoint, Progress
-from lambdas.runtime.dynamodb import to_item
 from tests.support.duplicates import NOON, after
 
 
@@ -13,17 +12,20 @@ from tests.support.duplicates import NOON, after
     "edited",
     [
         {},
-        {"at": "yesterday"},
-        {"at": "2026-12-01T12:00:00"},
-        {"at": 7},
-        {"at": "2026-12-01T12:00:00.000Z", "unresolved": "none"},
+        {"at": {"S": "yesterday"}},
+        {"at": {"S": "2026-12-01T12:00:00"}},
+        {"at": {"N": "7"}},
+        {"at": {"N": "7.5"}},
+        {"at": {"NS": ["7", "8"]}},
+        {"at": {"B": b"7"}},
+        {"at": {"S": "2026-12-01T12:00:00.000Z"}, "unresolved": {"S": "none"}},
     ],
     ids=str,
 )
 def test_row_that_somebody_edited_is_replaced_by_the_next_progress(
     dynamodb: Any, checkpoints: str, edited: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ):
-    dynamodb.put_item(TableName=checkpoints, Item=to_item({"job": "a job", **edited}))
+    dynamodb.put_item(TableName=checkpoints, Item={"job": {"S": "a job"}, **edited})
     checkpoint = Checkpoint(checkpoints, job="a job", dynamodb=dynamodb)
 
     assert checkpoint.read() is None
