@@ -26,13 +26,11 @@ from tests.support.queries import Get, make_get
 
 class TestTimeline:
     @pytest.fixture
-    def get(
-        self,
-        load_handler: Callable[..., Any],
-        make_table: Callable[..., str],
-        dynamodb: Any,
-    ) -> Get:
-        table = make_table("view", "order_id")
+    def table(self, make_table: Callable[..., str]) -> str:
+        return make_table("view", "order_id")
+
+    @pytest.fixture
+    def get(self, load_handler: Callable[..., Any], table: str, dynamodb: Any) -> Get:
         for upsert in build_timeline_upserts(
             [*order_history("o1"), *order_history("o2", "bob")[3:5]]
         ):
@@ -43,6 +41,41 @@ class TestTimeline:
         status, content = get(order_id="o1")
 
         assert (status, len(content["events"])) == (200, 6)
+
+    @pytest.mark.parametrize(
+        ("name", "edited"),
+        [
+            ("orders/9edited", {"M": {"event": {"S": "OrderPlaced"}}}),
+            ("orders/93", {"S": "no event"}),
+            ("orders/94", {"M": {"at": {"S": "yesterday"}, "event": {"S": "OrderPlaced"}}}),
+            ("orders/95", {"M": {"at": {"S": "2026-12-01T08:00:00"}, "event": {"S": "x"}}}),
+            ("orders/96", {"NS": ["1", "2"]}),
+            ("/", {"NULL": True}),
+        ],
+    )
+    def test_edited_event_is_left_out_and_logged(
+        self,
+        get: Get,
+        table: str,
+        dynamodb: Any,
+        name: str,
+        edited: dict[str, Any],
+        capsys: pytest.CaptureFixture[str],
+    ):
+        dynamodb.update_item(
+            TableName=table,
+            Key={"order_id": {"S": "o1"}},
+            UpdateExpression="SET #name = :value",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues={":value": edited},
+        )
+
+        status, content = get(order_id="o1")
+
+        assert (status, len(content["events"])) == (200, 6)
+        logged = capsys.readouterr().out
+        assert '"timeline_event_left_out", "level": "ERROR", "order_id": "o1"' in logged
+        assert f'"name": "{name}"' in logged
 
     @pytest.mark.parametrize(("customer", "order"), [("bob", "o1"), ("ada", "o9"), ("bob", "o2")])
     def test_order_of_another_customer_or_unknown_owner_is_404(
