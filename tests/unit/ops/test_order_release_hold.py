@@ -137,3 +137,11 @@ def test_lost_dispute_cancels_the_order(
 
     assert lift(monkeypatch, deployed, "a", "--cancel", *options) == (0, commands)
     assert capsys.readouterr().out == f"order {ID} {said}\n"
+
+
+def test_cancelling_an_order_that_is_being_undone_is_no_error(monkeypatch: pytest.MonkeyPatch):
+    """A hold of such an order can no longer be lifted: only cancelling again is possible."""
+    withdrawn = Deployed({**held("a"), "state": "WITHDRAWN"}, ANSWER)
+
+    assert lift(monkeypatch, withdrawn, "a", "--cancel") == (0, [])
+    assert lift(monkeypatch, withdrawn, "a") == (2, [])

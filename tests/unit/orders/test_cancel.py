@@ -123,8 +123,8 @@ def test_order_that_is_cancelled_at_once_is_compared_with_no_other():
     assert cancel(replace(order, claimed_by={"one"}), now=NOW).dedup_bucket
 
 
-def disputed(known: Order) -> Order:
-    return hold(known, cause="d", reason="PaymentDisputed", explanation="fraudulent", now=NOW)
+def disputed(known: Order, reason: str = "PaymentDisputed") -> Order:
+    return hold(known, cause="d", reason=reason, explanation="fraudulent", now=NOW)
 
 
 @pytest.mark.parametrize("state", [OrderState.PLACED, OrderState.CONFIRMED])
@@ -146,13 +146,46 @@ def test_cancellation_that_came_before_the_dispute_is_not_refused():
         assert cancel_for_customer(known, now=NOW) is known
 
 
+def test_disputed_order_that_has_ended_or_left_gets_the_answer_of_any_other():
+    known = disputed(order(OrderState.PLACED, claimed=True, wished=False))
+    rejected, left = (
+        replace(known, state=state) for state in (OrderState.REJECTED, OrderState.DISPATCHED)
+    )
+
+    assert cancel_for_customer(rejected, now=NOW) is rejected
+    with pytest.raises(TooLateError):
+        cancel_for_customer(left, now=NOW)
+
+
+def test_customer_can_cancel_an_order_that_is_held_for_another_reason():
+    known = disputed(order(OrderState.CONFIRMED, claimed=False, wished=False), "DuplicateOrder")
+
+    assert cancel_for_customer(known, now=NOW) == cancel(known, now=NOW) != known
+
+
 def test_operator_cancels_an_order_whose_dispute_is_lost_and_its_hold_stays():
     known = disputed(order(OrderState.CONFIRMED, claimed=False, wished=False))
 
     after = cancel_held(known, cause="d", now=NOW)
 
     assert (after.state, after.reason) == (OrderState.WITHDRAWN, "PaymentDisputed")
+    assert after.explanation == "fraudulent"
     assert after.held == known.held
     assert cancel_held(after, cause="d", now="later") is after
     with pytest.raises(NoSuchHoldError, match="is CONFIRMED, not held by 'other'"):
         cancel_held(known, cause="other", now=NOW)
+
+
+@pytest.mark.parametrize("state", [OrderState.REJECTED, OrderState.DISPATCHED])
+def test_operator_cancels_no_order_that_was_rejected_or_has_left(state: OrderState):
+    known = disputed(order(OrderState.CONFIRMED, claimed=False, wished=False))
+
+    with pytest.raises(NoSuchHoldError, match=f"is {state}, not held by 'd'"):
+        cancel_held(replace(known, state=state), cause="d", now=NOW)
+
+
+def test_operator_cancels_no_order_because_of_a_lifted_hold():
+    known = disputed(order(OrderState.CONFIRMED, claimed=False, wished=False))
+
+    with pytest.raises(NoSuchHoldError, match="not held by 'd'"):
+        cancel_held(lift_hold(known, cause="d", now=NOW), cause="d", now=NOW)

@@ -9,7 +9,12 @@ import pytest
 from lambdas.contracts.order_states import OrderState
 from lambdas.orders.dedup_key import periods
 from lambdas.orders.domain import MAX_HOLDS, Hold, HoldState, Order
-from lambdas.orders.duplicate_rules import UndecidedError, find_original, resolve_duplicate
+from lambdas.orders.duplicate_rules import (
+    UndecidedError,
+    find_original,
+    is_to_cancel,
+    resolve_duplicate,
+)
 from tests.support.order_requests import placed
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -112,6 +117,13 @@ class TestRepeated:
 
         assert find_original(second, both, within=WITHIN) == first
         assert find_original(first, both, within=WITHIN) is None
+
+
+def test_duplicate_held_for_another_reason_is_cancelled_where_the_policy_cancels():
+    other = Hold(cause="c", reason="R", explanation="x", state=HoldState.HELD, at=str(NOW))
+    order = replace(placed(), state=OrderState.CONFIRMED, sequence=2, holds=(other,))
+
+    assert is_to_cancel(order, policy="cancel")
 
 
 def test_disputed_duplicate_is_held_even_where_the_policy_cancels():

@@ -34,7 +34,8 @@ def test_report_about_an_undone_order_changes_a_disputed_charge_later():
     undone = OrderStatusReported(order_id="o-1", state="CANCELLED")
 
     def outcome() -> str:
-        return reconcile(undone, charges=charges, provider=provider, unresolved_charges=Mock())
+        unresolved = Mock(resolve=Mock(side_effect=AssertionError("it would not be found again")))
+        return reconcile(undone, charges=charges, provider=provider, unresolved_charges=unresolved)
 
     assert outcome() == "DISPUTED"
     provider.disputed.clear()

@@ -14,7 +14,7 @@ from lambdas.contracts.times import format_time, reformat_time
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.customer_view import customer_view
 from lambdas.orders.domain import Hold, HoldState
-from lambdas.orders.holds import lift_hold
+from lambdas.orders.holds import hold, lift_hold
 from tests.support.duplicates import (
     DONE,
     NOON,
@@ -69,6 +69,17 @@ class TestFound:
         assert world.row(later) == cancel(noted, now=format_time(NOW), **why)
         assert customer_view(world.row(later))["explanation"] == explanation
         assert world.row(earlier) == earlier
+
+    def test_disputed_duplicate_is_held_and_counted_as_held(
+        self, load: Callable[[str], Job], world: World
+    ):
+        confirmed(world, "1", after(1))
+        later = confirmed(world, "2", after(3))
+        dispute = {"cause": "d", "reason": "PaymentDisputed", "explanation": "fraudulent"}
+        world.keep(hold(later, **dispute, now=format_time(NOW)))
+
+        assert did(load("cancel")) == counts(kept=1, held=1)
+        assert world.row(later).state == OrderState.CONFIRMED
 
     def test_first_of_three_duplicates_is_kept(self, job: Job, policy: str, world: World):
         first, *others = [confirmed(world, f"{number}", after(number)) for number in range(4)]
