@@ -53,13 +53,14 @@ def find_original(
     return None
 
 
-def is_to_cancel(order: Order, *, policy: str) -> bool:
+def is_to_cancel(order: Order, *, repeats: Order, policy: str) -> bool:
     """Whether a duplicate is to be cancelled; if not, it is held.
 
     While its payment is disputed it is held: a cancellation would refund what the card company may
-    give back.
+    give back. While that of the order that it repeats is disputed, it is held, too: that order may
+    yet be cancelled, and the customer would have neither.
     """
-    return policy == CANCEL and not order.is_disputed
+    return policy == CANCEL and not (order.is_disputed or repeats.is_disputed)
 
 
 def resolve_duplicate(order: Order, *, repeats: Order, policy: str, now: str) -> Order:
@@ -72,7 +73,7 @@ def resolve_duplicate(order: Order, *, repeats: Order, policy: str, now: str) ->
     marked = replace(order, duplicate_of=repeats.order_id, dedup_bucket=None)
     at = format_time(_placed(repeats))
     explanation = f"the same as order {repeats.order_id}, which was placed at {at}"
-    if is_to_cancel(order, policy=policy):
+    if is_to_cancel(order, repeats=repeats, policy=policy):
         too_late = order.state == OrderState.DISPATCHED
         why = {"reason": DUPLICATE, "explanation": explanation}
         return marked if too_late else cancel(marked, now=now, **why)

@@ -166,23 +166,26 @@ class DuplicateScan:
             return order, "undecided"
         if earlier is None:
             return order, "kept"
-        if not self._stands(earlier):
+        original = self._find_fulfilled(earlier)
+        if original is None:
             return order, "undecided"
         after = resolve_duplicate(
-            order, repeats=earlier, policy=self._policy, now=format_time(self._now)
+            order, repeats=original, policy=self._policy, now=format_time(self._now)
         )
         if not self._dry_run and not self._orders.replace(order, after):
             return order, "undecided"
-        done = "cancelled" if is_to_cancel(order, policy=self._policy) else "held"
+        cancels = is_to_cancel(order, repeats=original, policy=self._policy)
+        done = "cancelled" if cancels else "held"
         outcome = "too_late" if order.state == OrderState.DISPATCHED else done
-        ids = {"order_id": order.order_id, "repeats": earlier.order_id}
+        ids = {"order_id": order.order_id, "repeats": original.order_id}
         log("duplicate_found", outcome=outcome, dry_run=self._dry_run, **ids)
         return after, outcome
 
-    def _stands(self, original: Order) -> bool:
-        """Whether an order is still fulfilled: its customer may have cancelled it since."""
-        found = self._orders.find(original.order_id)
-        return found is not None and found.state in FULFILLED_STATES and not found.duplicate_of
+    def _find_fulfilled(self, earlier: Order) -> Order | None:
+        """Return an order as it is now; None if it was cancelled since, or judged a duplicate."""
+        found = self._orders.find(earlier.order_id)
+        stands = found and found.state in FULFILLED_STATES and not found.duplicate_of
+        return found if stands else None
 
 
 def _period_of(order: Order) -> datetime:

@@ -123,7 +123,7 @@ def test_duplicate_held_for_another_reason_is_cancelled_where_the_policy_cancels
     other = Hold(cause="c", reason="R", explanation="x", state=HoldState.HELD, at=str(NOW))
     order = replace(placed(), state=OrderState.CONFIRMED, sequence=2, holds=(other,))
 
-    assert is_to_cancel(order, policy="cancel")
+    assert is_to_cancel(order, repeats=order, policy="cancel")
 
 
 def test_disputed_duplicate_is_held_even_where_the_policy_cancels():

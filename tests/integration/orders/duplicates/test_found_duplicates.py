@@ -70,13 +70,14 @@ class TestFound:
         assert customer_view(world.row(later))["explanation"] == explanation
         assert world.row(earlier) == earlier
 
-    def test_disputed_duplicate_is_held_and_counted_as_held(
-        self, load: Callable[[str], Job], world: World
+    @pytest.mark.parametrize("disputed", [0, 1])
+    def test_duplicate_is_held_while_the_payment_of_either_order_is_disputed(
+        self, load: Callable[[str], Job], world: World, disputed: int
     ):
-        confirmed(world, "1", after(1))
-        later = confirmed(world, "2", after(3))
+        """The first order may be cancelled yet: then the customer would have neither of them."""
+        earlier, later = confirmed(world, "1", after(1)), confirmed(world, "2", after(3))
         dispute = {"cause": "d", "reason": "PaymentDisputed", "explanation": "fraudulent"}
-        world.keep(hold(later, **dispute, now=format_time(NOW)))
+        world.keep(hold((earlier, later)[disputed], **dispute, now=format_time(NOW)))
 
         assert did(load("cancel")) == counts(kept=1, held=1)
         assert world.row(later).state == OrderState.CONFIRMED
