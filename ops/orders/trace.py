@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from lambdas.contracts import values
+from lambdas.contracts.commands import CANCELLED
 from lambdas.contracts.orders import DISPUTED, DUPLICATE
 from lambdas.contracts.times import format_time
 from lambdas.storefront.timeline import render_timeline
@@ -75,11 +76,15 @@ def format_amount(total: Row) -> str:
 
 def _cancelled_by(order: Row) -> str:
     """Return who cancelled the order. A duplicate that is not held was cancelled by the job."""
-    if order.get("reason") == DISPUTED:
+    reason = order.get("reason")
+    if reason == DISPUTED:
         return "by an operator, because its payment was disputed"
-    held = any(hold["reason"] == DUPLICATE for hold in order.get("holds", ()))
-    if "duplicate_of" in order and not held:
-        return f"it repeats order {order['duplicate_of']}"
+    if "duplicate_of" in order and reason != CANCELLED:
+        repeats = f"it repeats order {order['duplicate_of']}"
+        if not any(hold["reason"] == DUPLICATE for hold in order.get("holds", ())):
+            return repeats
+        if reason == DUPLICATE:
+            return f"by an operator, because {repeats}"
     return "asked for by the customer"
 
 

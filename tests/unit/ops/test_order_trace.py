@@ -73,6 +73,15 @@ class TestHistory:
                 "by an operator, because its payment was disputed",
             ),
             ({"duplicate_of": "0e" * 16}, f"it repeats order {'0e' * 16}"),
+            ({"duplicate_of": "0e" * 16, "reason": "Cancelled"}, "asked for by the customer"),
+            (
+                {
+                    "duplicate_of": "0e" * 16,
+                    "reason": "DuplicateOrder",
+                    "holds": (hold("DuplicateOrder", "the same as another", "HELD", at(2)),),
+                },
+                f"by an operator, because it repeats order {'0e' * 16}",
+            ),
             (
                 {
                     "duplicate_of": "0e" * 16,
