@@ -168,7 +168,8 @@ class DeliveredLine:
 class ReceiveStock(Command):
     """Add a delivery's goods to the stock, once per ``delivery_id``.
 
-    A new SKU is created, with a minimum of 5 unless the line has another.
+    A new SKU is created, with a minimum of 5 unless the line has another. Other goods under a
+    ``delivery_id`` that was used before are refused.
     """
 
     delivery_id: Identifier

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from lambdas.contracts.codec import encode
+from lambdas.contracts.codec import ContractError, decode, encode
+from lambdas.contracts.inventory import ReceiveStock
 from lambdas.inventory.domain import Delivery
 from lambdas.inventory.writes import RETRY, movement
-from lambdas.runtime.dynamodb import to_item
+from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.retry import RetryPolicy
 from lambdas.runtime.transactions import transact
 
@@ -36,6 +37,7 @@ class Deliveries:
         ``delivery.lines`` have each SKU once.
 
         Raises:
+            ContractError: a delivery of other goods was received under this id. Nothing was added.
             ClientError: it is not known whether the transaction was written; try again.
         """
         guard = {
@@ -43,6 +45,7 @@ class Deliveries:
                 "TableName": self._table,
                 "Item": to_item(encode(delivery)),
                 "ConditionExpression": "attribute_not_exists(delivery_id)",
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
         }
         movements = [
@@ -57,4 +60,8 @@ class Deliveries:
             for line in delivery.lines
         ]
         # Only the guard has a condition. If it fails, the delivery was received before.
-        transact(self._dynamodb, [guard, *movements], self._retry)
+        if failures := transact(self._dynamodb, [guard, *movements], self._retry):
+            received = decode(Delivery, from_item(failures[0]["Item"]))
+            if set(received.lines) != set(delivery.lines):
+                problem = "delivery_id is that of a delivery of other goods"
+                raise ContractError(ReceiveStock.__name__, [problem])

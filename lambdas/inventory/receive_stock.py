@@ -16,7 +16,11 @@ deliveries = Deliveries(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return RECEIVED. A repeated command adds nothing and returns the same."""
+    """Return RECEIVED. A repeated command adds nothing and returns the same.
+
+    Raises:
+        ContractError: the command is invalid, or its id is that of a delivery of other goods.
+    """
     command = ReceiveStock.decode(event)
     received = plan_delivery(command, received_at=current_time())
     deliveries.receive(received)

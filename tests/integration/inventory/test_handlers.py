@@ -69,6 +69,21 @@ def test_stock_is_received_reserved_and_released(
     ]
 
 
+def test_delivery_id_of_other_goods_is_refused(load: Load, inventory: Inventory):
+    receive = load("receive_stock")
+    first = {"delivery_id": "d1", "lines": lines(A=5, B=1)}
+    receive(first, None)
+    stored = inventory.rows(inventory.deliveries_table)
+
+    for other in (lines(A=6, B=1), lines(A=5), [{"sku": "A", "quantity": 5, "minimum": 9}]):
+        with pytest.raises(ContractError, match="delivery_id is that of a delivery of other goods"):
+            receive({"delivery_id": "d1", "lines": other}, None)
+    for same in (lines(A=5, B=1), lines(B=1, A=2) + lines(A=3)):
+        assert receive({"delivery_id": "d1", "lines": same}, None)["state"] == "RECEIVED"
+    assert inventory.stock() == {"A": (5, 0), "B": (1, 0)}
+    assert inventory.rows(inventory.deliveries_table) == stored
+
+
 def test_too_few_are_refused_by_name(load: Load, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(OutOfStock, match=r"^too few available of A, B$") as refusal:
         load("reserve_stock")({"order_id": "o1", "lines": lines(A=1, B=2)}, None)
