@@ -1,5 +1,6 @@
 """Runs that are dry, killed, concurrent or disturbed resolve each duplicate once."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -8,6 +9,7 @@ from lambdas.contracts.times import format_time
 from lambdas.orders import scans
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.domain import MAX_HOLDS, Hold, HoldState
+from lambdas.orders.holds import hold
 from lambdas.orders.scans import UnreadableError
 from tests.support.duplicates import NOTHING, NOW, after, confirmed, counts, did, pairs
 from tests.support.order_jobs import Job, Killed, World
@@ -89,6 +91,24 @@ class TestRuns:
 
         assert did(job) == counts(kept=1, undecided=1)
         assert world.row(later) == later
+
+    def test_duplicate_is_held_if_the_original_is_disputed_during_a_run(
+        self, load: Callable[[str], Job], world: World
+    ):
+        earlier, _ = confirmed(world, "1", after(1)), confirmed(world, "2", after(3))
+        dispute = {"cause": "d", "reason": "PaymentDisputed", "explanation": "fraudulent"}
+        reads = 0
+
+        def before(operation: str) -> None:
+            nonlocal reads
+            reads += operation == "get_item"
+            if (operation, reads) == ("get_item", 2):  # The first one read the earlier order.
+                world.keep(hold(earlier, **dispute, now=format_time(NOW)))
+
+        job = load("cancel")
+        job.set(orders=scans.OrderScans(world.table, dynamodb=Spy(world.dynamodb, before)))
+
+        assert did(job) == counts(kept=1, held=1)
 
     def test_unreadable_row_does_not_stop_the_others(self, job: Job, world: World):
         bad, earlier, later = (confirmed(world, str(i), after(i)) for i in (1, 2, 3))
