@@ -66,8 +66,10 @@ class Environment:
     Then its event is published again; after twice that time a person is called.
     """
     resumed_per_minute: int = 1_200
-    """How many stalled or deferred orders are taken up again in a minute at least; or a quarter more
-    than went on in the minute before, up to some 4,500 in each of the ``resuming_runs``.
+    """How many stalled or deferred orders are taken up again in a minute at least.
+
+    Or a quarter more than went on in the minute before, up to some 4,500 in each of the
+    ``resuming_runs``.
     """
     resuming_runs: int = 1
     """How many runs of the job that resumes orders share its work; 1 to 16."""

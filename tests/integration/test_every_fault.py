@@ -8,7 +8,7 @@ import pytest
 
 from simulation import chance as kinds
 from simulation.every_fault import singles
-from simulation.stories import ACTS, STORIES, Incident, Story, play_story
+from simulation.stories import ACTS, DISPUTE, STORIES, Incident, Story, play_story
 
 by_name = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 
@@ -52,3 +52,16 @@ def test_fault_that_lasts_is_there_until_its_time_is_over() -> None:
     assert len(times) > 2
     assert max(times) - min(times) < 900
     assert run.ended == "DISPATCHED"
+
+
+def test_refused_refund_is_not_forgotten_when_its_dead_letter_cannot_be_sent() -> None:
+    """The saga is deferred, and tries both again."""
+    disputed = Incident("Withdrawal Claim #1", DISPUTE)
+    unsent = Incident("Withdrawal DeadLetterRefundPayment #1", kinds.BEFORE, lasts=True)
+
+    (withdrawn,) = [story for story in STORIES if story.name == "withdrawn, Standard"]
+
+    run = play_story(withdrawn, (disputed, unsent))
+
+    assert {fault.kind for fault in run.faults} == {DISPUTE, kinds.BEFORE}
+    assert (run.ended, run.problem) == ("CANCELLED", "")

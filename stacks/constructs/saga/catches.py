@@ -67,6 +67,12 @@ def catch_transient(
     }
 
 
+def catch_as_busy(step: str, timeouts: Timeouts, *, next: str) -> State:
+    """On any error, record this state as failed and the saga as busy, and go to ``next``."""
+    why = _failure_variables(step, timeouts.max_busy_deferral)
+    return catch_all(why | {"busy": True}, next=next)
+
+
 def _failure_variables(step: str, max_deferral: int) -> dict[str, Any]:
     error = "{% $states.errorOutput.Error %}"
     return {"deferred_step": step, "deferred_error": error, "max_deferral": max_deferral}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from stacks.constructs.saga.catches import (
     DEFER_UNDOING,
     catch_all,
+    catch_as_busy,
     catch_failures,
     catch_transient,
 )
@@ -63,10 +64,11 @@ def _compensations(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
             catch_transient(name, tasks.timeouts, {"busy": True}, next=after),
             catch_all({"error": "{% $states.errorOutput %}"}, next=f"DeadLetter{name}"),
         ]
-        variables = {"dead_lettered": f"{{% $append($dead_lettered, ['{name}']) %}}"}
-        states[f"DeadLetter{name}"] = tasks.dead_letter(step.compensation) | {
-            "Assign": variables,
-            "Catch": [catch_all(variables, next=after)],
+        dead_letter = f"DeadLetter{name}"
+        states[dead_letter] = tasks.dead_letter(step.compensation) | {
+            "Assign": {"dead_lettered": f"{{% $append($dead_lettered, ['{name}']) %}}"},
+            # Nobody can finish it without its dead letter: a later execution tries again.
+            "Catch": [catch_as_busy(dead_letter, tasks.timeouts, next=after)],
             "Next": after,
         }
     return states
