@@ -13,19 +13,18 @@ import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bench.page_tables import DOCS, show
 from lambdas.orders.admission import READ_EVERY
-from lambdas.orders.resumption import next_limit
+from lambdas.orders.resumption import LOOK_AGAIN, RUN_FOR, next_limit
 from stacks.constructs.saga.model import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS, Timeouts
 from stacks.environments import DEV, PROD, Environment
 
 RESUMED_PER_SECOND = 100
 """Orders that a run of the job resumes in a second: one takes some 10 ms."""
-RUN_SECONDS = 55
-"""For how many seconds a run takes up orders, evenly: see ``republish_stalled``."""
-LOOK_SECONDS = 5
-"""How often a run looks for orders that are due, while it has none: see there."""
+RUN_SECONDS = RUN_FOR // timedelta(seconds=1)
+LOOK_SECONDS = LOOK_AGAIN // timedelta(seconds=1)
 DAY = 86_400
 SHARE = 0.9
 """The share of the accepted orders that have to end before the throughput is computed."""

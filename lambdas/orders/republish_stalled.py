@@ -22,7 +22,7 @@ from lambdas.contracts.times import format_time
 from lambdas.orders.backlog import BacklogStore
 from lambdas.orders.domain import Order
 from lambdas.orders.events import event_for_change
-from lambdas.orders.resumption import next_limit, next_page_after
+from lambdas.orders.resumption import LOOK_AGAIN, RUN_FOR, next_limit, next_page_after
 from lambdas.orders.scans import SHARDS, OrderScans
 from lambdas.orders.scheduled_job import SharedRun, run_job
 from lambdas.orders.stalled_orders import (
@@ -48,12 +48,6 @@ RUNS = int(setting("RESUMING_RUNS"))
 """How many runs share the shards."""
 BEFORE = timedelta(minutes=1)
 """A run begins every minute. It resumes orders according to how many went on since the last one."""
-RUN_FOR = timedelta(seconds=55)
-"""Over how long a run spreads its orders. No page is taken up later: the function's time-out, 60 s,
-would cut it off. An order takes some 10 ms, a page half a second. The next run goes on from there.
-"""
-LOOK_AGAIN = timedelta(seconds=5)
-"""How long after a look at what is due a run looks again."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

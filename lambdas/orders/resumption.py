@@ -4,10 +4,17 @@ Participants that were out of reach may bear little when they are back, and orde
 are deferred again, for twice as long. So after an outage a run begins with few, and the next runs
 resume more each time, as long as these go on. While more orders come than the platform bears, it
 shows at once how many it bears. A run spreads its orders over its time: what comes all at once is
-throttled, and what is throttled waits.
+throttled, and what is throttled waits. Then it looks again for orders that are due before its end.
 """
 
 from datetime import timedelta
+
+RUN_FOR = timedelta(seconds=55)
+"""Over how long a run spreads its orders. No page is taken up later: the function's time-out, 60 s,
+would cut it off. An order takes some 10 ms, a page half a second. The next run goes on from there.
+"""
+LOOK_AGAIN = timedelta(seconds=5)
+"""How long after a look at what is due a run looks again."""
 
 
 def next_limit(*, went_on: int, least: int) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 
 from lambdas.contracts.codec import ContractError, decode
 from lambdas.contracts.problems import NOT_FOUND, ProblemError
+from lambdas.contracts.versions import CONVERSION_ERRORS
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log, log_error
@@ -39,7 +40,7 @@ def timeline(row: Mapping[str, Any]) -> Timeline:
 def _is_readable(row: Mapping[str, Any], name: str) -> bool:
     try:
         decode(Timeline, render_timeline({"order_id": row["order_id"], name: row[name]}))
-    except (ContractError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except (ContractError, *CONVERSION_ERRORS) as error:
         log_error("timeline_event_left_out", order_id=row["order_id"], name=name, error=repr(error))
         return False
     return True

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambdas.contracts.codec import ContractError, decode
+from lambdas.contracts.versions import CONVERSION_ERRORS
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log, log_error
@@ -34,6 +35,6 @@ def listed_order(row: Mapping[str, Any]) -> ListedOrder | None:
     """Return an order as its customer's list shows it; None if it cannot be read from the row."""
     try:
         return decode(ListedOrder, render_order(row))
-    except (ContractError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except (ContractError, *CONVERSION_ERRORS) as error:
         log_error("order_left_out", order_id=row.get("order_id"), error=repr(error))
         return None

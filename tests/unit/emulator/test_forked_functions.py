@@ -21,7 +21,7 @@ def handler(event, context):
     return {
         "variables": {name: os.environ.get(name) for name in event},
         "directory": os.getcwd(),
-        "project": importlib.util.find_spec("emulator") is not None,
+        "project": [name for name in ("emulator", "gateway") if importlib.util.find_spec(name)],
         "boto3": "boto3" in sys.modules,
     }
 """
@@ -58,16 +58,17 @@ def worker(code: str = CODE, **variables: str) -> Any:
 
 def test_function_has_its_own_variables_and_nothing_of_this_project():
     first, second = worker(NAME="first"), worker(NAME="second", ONLY_SECOND="x")
-    event = ["NAME", "ONLY_SECOND"]
+    event = ["NAME", "ONLY_SECOND", "AWS_LAMBDA_FUNCTION_NAME"]
     try:
         answers = [process.invoke(event, "id")["result"] for process in (first, second)]
     finally:
         lambda_runtime.kill_workers([first, second])
     assert [answer["variables"] for answer in answers] == [
-        {"NAME": "first", "ONLY_SECOND": None},
-        {"NAME": "second", "ONLY_SECOND": "x"},
+        {"NAME": "first", "ONLY_SECOND": None, "AWS_LAMBDA_FUNCTION_NAME": "greet"},
+        {"NAME": "second", "ONLY_SECOND": "x", "AWS_LAMBDA_FUNCTION_NAME": "greet"},
     ]
-    assert {answer["project"] for answer in answers} == {False}
+    # Neither its packages nor the modules in the folder of the forked script.
+    assert [answer["project"] for answer in answers] == [[], []]
     assert {answer["boto3"] for answer in answers} == {True}
 
 
@@ -83,7 +84,7 @@ def test_same_code_is_unpacked_and_compiled_once(tmp_path: Path):
     assert (Path(directories[0]) / "__pycache__" / f"greet.{version}.pyc").exists()
 
 
-def test_end_of_a_process_is_seen():
+def test_end_of_a_process_is_seen(monkeypatch: pytest.MonkeyPatch):
     started = worker()
     process = started._proc
     with pytest.raises(subprocess.TimeoutExpired):
@@ -92,8 +93,10 @@ def test_end_of_a_process_is_seen():
     process.kill()
     assert process.wait(5) == 0
     assert process.poll() == 0
-    # Its id may be another's by now: nothing is sent to it.
-    process.terminate()
+    with monkeypatch.context() as patch:
+        # Its id may be another's by now: nothing is sent to it.
+        patch.setattr("os.kill", pytest.fail)
+        process.terminate()
     assert started.invoke([], "id")["cold_start"]
     started.kill()
 

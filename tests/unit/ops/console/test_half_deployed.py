@@ -21,10 +21,11 @@ STACKS = sorted(templates().by_stack)
 Shrink = Callable[[str, DeployedStack], DeployedStack | None]
 
 
-def shrunk(shrink: Shrink) -> Templates:
-    """Return the templates with some stacks made smaller, or left out."""
+def deploy(deployed: FakeDeployed, shrink: Shrink) -> None:
+    """Make some stacks smaller, or leave them out."""
     smaller = {name: shrink(name, each) for name, each in templates()._stacks.items()}
-    return Templates({name: each for name, each in smaller.items() if each is not None})
+    found = Templates({name: each for name, each in smaller.items() if each is not None})
+    deployed.templates = lambda: found  # type: ignore[method-assign]
 
 
 def failures(browser: Browser, console: Console) -> list[str]:
@@ -58,8 +59,7 @@ def test_no_page_fails_on_what_is_not_deployed_yet(
     stack: str,
     shrink: Callable[[bool, DeployedStack], DeployedStack | None],
 ):
-    found = shrunk(lambda name, each: shrink(name == stack, each))
-    deployed.templates = lambda: found  # type: ignore[method-assign]
+    deploy(deployed, lambda name, each: shrink(name == stack, each))
     deployed.sqs.send_message = lambda **_: None
 
     assert failures(browser, console) == []
@@ -74,8 +74,7 @@ def test_page_of_the_views_does_not_fail_on_what_is_not_deployed_yet(
     stack: str,
     shrink: Callable[[bool, DeployedStack], DeployedStack | None],
 ):
-    found = shrunk(lambda name, each: shrink(name == stack, each))
-    deployed.templates = lambda: found  # type: ignore[method-assign]
+    deploy(deployed, lambda name, each: shrink(name == stack, each))
 
     assert browser.get("/views").status != 500
 
@@ -103,8 +102,7 @@ def test_page_names_what_is_missing(
         less = DeployedStack(each.template, {}) if begun else None
         return less if name.endswith(without) else each
 
-    found = shrunk(shrink)
-    deployed.templates = lambda: found  # type: ignore[method-assign]
+    deploy(deployed, shrink)
 
     answer = browser.get(path)
 
@@ -114,7 +112,6 @@ def test_page_names_what_is_missing(
 
 def test_nothing_has_passed_where_no_bus_is_deployed():
     deployed: Any = FakeDeployed()
-    found = shrunk(lambda name, each: None if name.endswith(("Backbone", "Disputes")) else each)
-    deployed.templates = lambda: found
+    deploy(deployed, lambda name, each: None if name.endswith(("Backbone", "Disputes")) else each)
 
     assert passed([Use("s3:PutObject", "a", "b", "", 1)], deployed) == {}
