@@ -124,7 +124,7 @@ class _Archive(zipfile.ZipFile):
         unpacked = _unpacked_codes() / content
         with _unpacking:
             if not unpacked.exists():
-                # Whoever finds it has all of it, even if this is cut off.
+                # Where it exists it is whole, even if an earlier start was cut off.
                 begun = unpacked.with_suffix(".part")
                 super().extractall(begun)
                 begun.rename(unpacked)
