@@ -2,6 +2,7 @@
 
 Without --yes, nothing is done. An order is deferred when its saga cannot continue; a job resumes it
 when it is due. When you resume it, its saga starts at once, and its deferrals count from zero.
+Those on which a saga works already are counted, and left alone.
 
 Ends with 0 when all selected orders are resumed, or could be, and with 1 when one could not.
 """
@@ -37,7 +38,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Invoke orders' function for each order, or print for how many it would be invoked."""
-    selected = _selected(arguments, deployed)
+    selected, worked_on = _selected(arguments, deployed)
     function = deployed.outputs("Orders")["ResumeOrderFunction"]
     client = cache(deployed.client)
     failed: dict[str, str] = {}
@@ -53,16 +54,24 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     finally:
         # An interrupted command says what it has done.
         if arguments.json:
-            print_json({"selected": len(selected), "resumed": resumed, "failed": failed})
+            counts = {"selected": len(selected), "worked_on": worked_on, "resumed": resumed}
+            print_json({**counts, "failed": failed})
         else:
+            # Else an operator who has just listed more of them would miss some.
+            others = f"{worked_on} other{'s' if worked_on > 1 else ''}"
+            busy = [f"a saga works on {others} already"] if worked_on else []
             to_do = f"{len(selected)} to resume" + ("; to do it, add --yes" if selected else "")
             done = f"{resumed} resumed" if arguments.yes else to_do
-            print_text("\n".join([*(f"{id}: {why}" for id, why in failed.items()), done]))
+            failures = [f"{id}: {why}" for id, why in failed.items()]
+            print_text("\n".join([*failures, *busy, done]))
     return NEEDS_ATTENTION if failed else DONE
 
 
-def _selected(arguments: Namespace, deployed: Deployed) -> list[str]:
-    """Return the ids of the selected deferred orders without a saga, longest deferred first."""
+def _selected(arguments: Namespace, deployed: Deployed) -> tuple[list[str], int]:
+    """Return the ids of the selected deferred orders without a saga, longest deferred first.
+
+    Return as well how many have one: the job has resumed them since they were deferred.
+    """
     now = datetime.now(UTC)
     if arguments.order_id is not None:
         row = RecordCollector(deployed, arguments.order_id).order()
@@ -71,9 +80,10 @@ def _selected(arguments: Namespace, deployed: Deployed) -> list[str]:
         if not order.deferred_since or not is_waiting:
             why = "a saga works on it already" if order.deferred_since else "is not deferred"
             raise OperationError(f"order {order.order_id} is {order.state}, and {why}")
-        return [order.order_id]
+        return [order.order_id], 0
     selection = Selection(deferred=True, reason=arguments.reason)
     table, dynamodb = deployed.outputs("Orders")["OrdersTable"], deployed.client("dynamodb")
     listed = list_orders(dynamodb, table, selection, limit=MAX_ORDERS, now=now).orders
     waiting = [each.order for each in listed if is_stalled(each.order, now=int(now.timestamp()))]
-    return [order.order_id for order in sorted(waiting, key=lambda each: each.deferred_since or "")]
+    waiting.sort(key=lambda each: each.deferred_since or "")
+    return [order.order_id for order in waiting], len(listed) - len(waiting)

@@ -86,23 +86,35 @@ def ids(*numbers: int) -> list[str]:
 
 
 def test_resume_without_yes_changes_nothing(resume: Run):
-    assert resume("--all") == (0, "2 to resume; to do it, add --yes\n", [])
+    said = "a saga works on 1 other already\n2 to resume; to do it, add --yes\n"
+    assert resume("--all") == (0, said, [])
 
 
 @pytest.mark.parametrize(
-    ("options", "resumed"),
+    ("options", "resumed", "others"),
     [
-        (["--all"], ids(3, 2)),
-        (["--reason", "KeyError"], ids(3)),
-        (["--reason", "TakePayment"], ids(3, 2)),
-        (["--reason", "BookShipment"], []),
-        (ids(2), ids(2)),
+        (["--all"], ids(3, 2), 1),
+        (["--reason", "KeyError"], ids(3), 1),
+        (["--reason", "TakePayment"], ids(3, 2), 1),
+        (["--reason", "BookShipment"], [], 0),
+        (["--reason", "States.Timeout"], ids(2), 0),
+        (ids(2), ids(2), 0),
     ],
 )
 def test_selected_orders_are_resumed_the_longest_deferred_first(
-    resume: Run, options: list[str], resumed: list[str]
+    resume: Run, options: list[str], resumed: list[str], others: int
 ):
-    assert resume(*options, "--yes") == (0, f"{len(resumed)} resumed\n", resumed)
+    code, said, done = resume(*options, "--yes")
+
+    assert (code, done) == (0, resumed)
+    others_said = f"a saga works on {others} other already\n" if others else ""
+    assert said == f"{others_said}{len(resumed)} resumed\n"
+
+
+def test_scripts_learn_on_how_many_others_sagas_work(resume: Run):
+    _, said, _ = resume("--all", "--json")
+
+    assert json.loads(said) == {"selected": 2, "worked_on": 1, "resumed": 0, "failed": {}}
 
 
 def test_order_that_could_not_be_resumed_is_named(resume: Run):
