@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from emulator.polling import Wait
+
 STALL_TIMEOUT = 60.0
 """Seconds without progress after which waiting ends."""
 LONGEST_PAUSE = 10.0
@@ -19,11 +21,11 @@ def wait_until_none(
 
     There is progress when `remaining` falls, or when `progress` returns another value.
     """
-    least, seen, since = remaining(), progress(), time.monotonic()
-    while least and time.monotonic() - since < stall:
+    least, seen, wait = remaining(), progress(), Wait()
+    while least and wait.seconds() < stall:
         began = time.monotonic()
         left, now = remaining(), progress()
         if left < least or now != seen:
-            least, seen, since = min(left, least), now, time.monotonic()
+            least, seen, wait = min(left, least), now, Wait()
         # Twice as long as the query took, so that most of the machine's time is left for the work.
         time.sleep(min(max(0.2, 2 * (time.monotonic() - began)), LONGEST_PAUSE))

@@ -10,8 +10,10 @@ throttled, and what is throttled waits. Then it looks again for orders that are 
 from datetime import timedelta
 
 RUN_FOR = timedelta(seconds=55)
-"""Over how long a run spreads its orders. No page is taken up later: the function's time-out, 60 s,
-would cut it off. An order takes some 10 ms, a page half a second. The next run goes on from there.
+"""Over how long a run spreads its orders. The next run goes on from there.
+
+An order takes some 10 ms, a page half a second. The function's time-out, 90 s, leaves half a minute
+for a page that takes longer.
 """
 LOOK_AGAIN = timedelta(seconds=5)
 """How long after a look at what is due a run looks again."""

@@ -86,7 +86,8 @@ class OrderJobs(Construct):
                 "RESUMING_RUNS": str(env.resuming_runs),
             },
             every=Duration.minutes(1),
-            timeout=Duration.seconds(60),
+            # A run takes up orders for 55 s. The rest is for its last page, on a bad day.
+            timeout=Duration.seconds(90),
             # Lambda assigns CPU by memory, and most of the time of a resumed order is CPU time.
             memory_mib=1_024,
             runs=shared(env.resuming_runs),

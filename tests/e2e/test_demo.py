@@ -37,6 +37,8 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # As from a terminal, even where the parent of the tests ignores Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         yield process
@@ -84,7 +86,7 @@ def test_demo_of_the_sample_keeps_every_promise_and_can_be_looked_at_until_it_is
 
         demo.send_signal(signal.SIGINT)
         output += read_until(demo, "in all")
-        assert demo.wait(SECONDS) == 0
+        assert demo.wait(SECONDS) == 0, output
         with pytest.raises(urllib3.exceptions.MaxRetryError, match="refused"):
             urllib3.request("GET", console)
 

@@ -132,6 +132,10 @@ def test_all_failed_work_is_dead_lettered_and_ends_correctly(platform: Platform)
                     run_ops_in_process(platform.cloud, "dlq", "list")[0] == 0
                     and not platform.violations()
                 ),
+                left=lambda: (
+                    run_ops_in_process(platform.cloud, "dlq", "list"),
+                    platform.violations(),
+                ),
             )
             operator.until("its customer has all mails", lambda: has_all_mails(platform, good))
 

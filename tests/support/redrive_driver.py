@@ -10,6 +10,7 @@ from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
+from emulator.polling import Wait
 from ops.dlq.decode import DeadLetter, decode
 from ops.dlq.executor import ActionExecutor
 from ops.dlq.failure_sinks import FailureRoute, FailureSink, Mechanism
@@ -70,11 +71,13 @@ class Operator:
         finally:
             self._mend(list(self.wrong))
 
-    def until(self, what: str, true: Callable[[], object]) -> None:
-        """Take turns until a condition is true."""
-        deadline = time.monotonic() + TURN_SECONDS
+    def until(
+        self, what: str, true: Callable[[], object], *, left: Callable[[], object] = lambda: None
+    ) -> None:
+        """Take turns until a condition is true; fail with what is left otherwise."""
+        wait = Wait()
         while not true():
-            assert time.monotonic() < deadline, (what, sorted(self.ways - self.seen))
+            assert wait.seconds() < TURN_SECONDS, (what, left(), sorted(self.ways - self.seen))
             self.turn()
 
     def turn(self) -> None:

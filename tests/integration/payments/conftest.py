@@ -2,7 +2,6 @@
 
 import importlib
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -12,6 +11,7 @@ import boto3
 import pytest
 
 from emulator import cloud
+from emulator.polling import poll
 from lambdas.payments import migrations
 from lambdas.payments.database import RETRY, Database, connect
 from lambdas.payments.store import LedgerStore
@@ -33,11 +33,12 @@ def cluster(local_cloud: cloud.Cloud) -> dict[str, str]:
     """The identifier, ARN and endpoint of an empty cluster."""
     dsql = local_cloud.client("dsql")
     created = dsql.create_cluster(deletionProtectionEnabled=False)
-    deadline = time.monotonic() + 20
-    while (described := dsql.get_cluster(identifier=created["identifier"]))["status"] == "CREATING":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    assert described["status"] == "ACTIVE"
+
+    def active() -> dict[str, str]:
+        found = dsql.get_cluster(identifier=created["identifier"])
+        return found if found["status"] == "ACTIVE" else {}
+
+    described = poll(active, seconds=20)
     return {name: described[name] for name in ("identifier", "arn", "endpoint")}
 
 
