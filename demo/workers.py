@@ -43,12 +43,11 @@ class Worker:
 
 
 @contextmanager
-def running_every_group(cloud: Cloud) -> Iterator[None]:
+def running_every_group(cloud: Cloud) -> Iterator[list[Worker]]:
     """Run workers of every group that is deployed, for as long as the context lasts."""
     with ExitStack() as stack:
-        for group in _groups(cloud):
-            stack.enter_context(running_workers(cloud, group))
-        yield
+        groups = [stack.enter_context(running_workers(cloud, group)) for group in _groups(cloud)]
+        yield [worker for group in groups for worker in group]
 
 
 @contextmanager
@@ -79,23 +78,28 @@ def serve_until_interrupted(
     ready: Callable[[], object],
     pause: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Run every group until a signal ends it; replace workers when an update changes a template.
+    """Run every group until a signal ends it; replace workers as an Auto Scaling group would.
 
-    `ready` is called once the first ones run. Those that do not start are reported with `say`; the
-    next update replaces them too.
+    They are replaced when an update changes a template, and when one has ended. `ready` is called
+    once the first ones run. Those that do not start are reported with `say`; the next update
+    replaces them too.
     """
     templates = _launch_templates(cloud)
-    with ExitStack() as workers:
-        workers.enter_context(running_every_group(cloud))
+    with ExitStack() as stack:
+        workers = stack.enter_context(running_every_group(cloud))
         ready()
         while True:
             pause(SECONDS_BETWEEN_LOOKS)
-            if (now := _launch_templates(cloud)) == templates:
+            ended = [each.instance for each in workers if each.instance.process.poll() is not None]
+            if (now := _launch_templates(cloud)) == templates and not ended:
                 continue
             templates = now
-            workers.close()
+            for instance in ended:
+                say(f"A worker has ended, with {instance.process.returncode}: {instance.log}")
+            stack.close()
+            workers = []
             try:
-                workers.enter_context(running_every_group(cloud))
+                workers = stack.enter_context(running_every_group(cloud))
                 say("The workers were replaced: they run the deployed code.")
             except CloudError as error:
                 say(str(error))

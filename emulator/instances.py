@@ -38,9 +38,13 @@ class InstanceProcess:
     """What the program writes to its standard output and error."""
 
     def stop(self) -> int:
-        """Send SIGTERM, as systemd does, wait for the end, and return the exit status."""
+        """Send SIGTERM, wait, kill what has not ended, as systemd does; return the exit status."""
         self.process.terminate()
-        return self.process.wait(_STOP_SECONDS)
+        try:
+            return self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
 
     def last_lines(self) -> str:
         """Return the end of the log."""
