@@ -41,15 +41,20 @@ def lift_hold(order: Order, *, cause: str, now: str) -> Order:
     Only lifting the last hold in force publishes an event.
 
     Raises:
-        NoSuchHoldError: there is no such hold; the message names the holds in force.
+        NoSuchHoldError: there is no such hold, and the message names those in force; or the order
+            is past holding.
     """
     known = {hold.cause: hold.state for hold in order.holds}.get(cause, HoldState.MISSED)
     if known == HoldState.LIFTED:
         return order
-    if known == HoldState.MISSED or order.state not in HOLDABLE_STATES:
+    if known == HoldState.MISSED:
         there_are = ", ".join(f"{hold.cause} ({hold.reason})" for hold in order.held) or "nothing"
         raise NoSuchHoldError(
             f"order {order.order_id} is {order.state} and held by {there_are}, not by {cause!r}"
+        )
+    if order.state not in HOLDABLE_STATES:
+        raise NoSuchHoldError(
+            f"order {order.order_id} is {order.state}: hold {cause!r} can no longer be lifted"
         )
     lifted = _with_hold_state(order, cause, state=HoldState.LIFTED, now=now)
     return lifted if lifted.held else _with_out_of_band_event(lifted)
@@ -61,11 +66,15 @@ def cancel_held(order: Order, *, cause: str, now: str) -> Order:
     The order is undone as any other. Its payment is refunded, unless a dispute has done that.
 
     Raises:
-        NoSuchHoldError: there is no such hold in force.
+        NoSuchHoldError: there is no such hold in force, or the order has left or was rejected.
     """
     held = {hold.cause: hold for hold in order.held}
-    if cause not in held or order.state in (OrderState.REJECTED, OrderState.DISPATCHED):
+    if cause not in held:
         raise NoSuchHoldError(f"order {order.order_id} is {order.state}, not held by {cause!r}")
+    if order.state in (OrderState.REJECTED, OrderState.DISPATCHED):
+        raise NoSuchHoldError(
+            f"order {order.order_id} is {order.state}: it can no longer be cancelled"
+        )
     hold = held[cause]
     return cancel(order, now=now, reason=hold.reason, explanation=hold.explanation)
 

@@ -180,7 +180,7 @@ def test_operator_cancels_an_order_whose_dispute_is_lost_and_its_hold_stays():
 def test_operator_cancels_no_order_that_was_rejected_or_has_left(state: OrderState):
     known = disputed(order(OrderState.CONFIRMED, claimed=False, wished=False))
 
-    with pytest.raises(NoSuchHoldError, match=f"is {state}, not held by 'd'"):
+    with pytest.raises(NoSuchHoldError, match=f"is {state}: it can no longer be cancelled"):
         cancel_held(replace(known, state=state), cause="d", now=NOW)
 
 

@@ -149,8 +149,16 @@ def test_only_lifting_the_last_hold_is_published():
             "dispute-2",
             r"held by dispute-1 \(PaymentDisputed\), not by 'dispute-2'",
         ),
-        (cancel(held(CONFIRMED_ORDER), now=LATER), "dispute-1", "is WITHDRAWN"),
-        (held(replace(CONFIRMED_ORDER, state=OrderState.DISPATCHED)), "dispute-1", "is DISPATCHED"),
+        (
+            cancel(held(CONFIRMED_ORDER), now=LATER),
+            "dispute-1",
+            "is WITHDRAWN: hold 'dispute-1' can no longer be lifted",
+        ),
+        (
+            held(replace(CONFIRMED_ORDER, state=OrderState.DISPATCHED)),
+            "dispute-1",
+            "is DISPATCHED and held by nothing, not by 'dispute-1'",
+        ),
     ],
 )
 def test_unliftable_hold_is_refused_with_a_reason(order: Order, cause: str, says: str):
