@@ -63,7 +63,7 @@ See it in a browser, with its orders and dead letters:
 
 In another shell, first:
 
-  . {settings}
+  . {shlex.quote(str(settings))}
 
 As customer {customer}, who is signed in by every call, place an order, read it and its timeline,
 cancel it:

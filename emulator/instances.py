@@ -116,7 +116,7 @@ def running_instance(
             instance.stop()
         finally:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 def _credentials(cloud: Cloud, role: str) -> dict[str, str]:

@@ -62,6 +62,7 @@ from ops.deployed import OperationError, deployed
 from ops.output import one_line, open_closed_outputs, printable
 from ops.terminal import Terminal
 
+INTERRUPTION = "interrupted: what was printed is what was done; it may be run again\n"
 COMMANDS: Mapping[str, Mapping[str, Command] | Command] = {
     "console": console,
     "contracts": {"check": contracts_check},
@@ -143,8 +144,14 @@ def main() -> int:
         return FAILED
     except KeyboardInterrupt:
         _end(terminal)
-        sys.stderr.write("interrupted: what was printed is what was done; it may be run again\n")
+        sys.stderr.write(INTERRUPTION)
         return INTERRUPTED
+    except SystemExit:
+        # SIGTERM or SIGHUP. After the latter, the terminal is closed.
+        _end(terminal)
+        with suppress(OSError):
+            sys.stderr.write(INTERRUPTION)
+        raise
     except BrokenPipeError:
         # The reader of the output, such as `head`, has closed it.
         _discard_output()

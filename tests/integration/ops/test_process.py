@@ -111,7 +111,7 @@ sys.exit(ops.main())
     [
         ("OperationError('no')", 2, "no\n"),
         ("KeyboardInterrupt", 130, "interrupted: what was printed is what was done; it may be run"),
-        ("SystemExit(143)", 143, ""),
+        ("SystemExit(143)", 143, "interrupted: what was printed is what was done; it may be run"),
         ("KeyError('x')", 2, "Traceback"),
     ],
 )

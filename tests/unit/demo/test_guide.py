@@ -41,7 +41,8 @@ def explained(directory: Path) -> tuple[str, dict[str, str], Path]:
         line=("85123A", 255),
         console="http://127.0.0.1:1/enter?key=k",
     )
-    (path,) = re.findall(r"^  \. (\S+/env)$", out.getvalue(), re.MULTILINE)
+    (path,) = re.findall(r"^  \. (.+/env'?)$", out.getvalue(), re.MULTILINE)
+    (path,) = shlex.split(path)
     exports = re.findall(r"^export .+$", Path(path).read_text(), re.MULTILINE)
     lines = [shlex.split(line)[1] for line in exports]
     return out.getvalue(), dict(line.split("=", 1) for line in lines), Path(path)
@@ -57,9 +58,12 @@ def test_settings_file_is_private_and_readable_by_a_shell(tmp_path: Path):
 
 
 def test_a_shell_reads_the_settings_and_has_the_calls_of_the_api(tmp_path: Path):
-    _, _, path = explained(tmp_path)
+    directory = tmp_path / "it's a directory"
+    directory.mkdir()
+    shown, _, _ = explained(directory)
+    (first,) = re.findall(r"^  (\. .+)$", shown, re.MULTILINE)
     said = subprocess.run(
-        ["sh", "-c", f". {path} && command -v api && command -v operator && echo $EVENT_BUS"],
+        ["sh", "-c", f"{first} && command -v api && command -v operator && echo $EVENT_BUS"],
         capture_output=True,
         text=True,
         check=True,

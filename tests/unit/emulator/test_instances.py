@@ -1,9 +1,12 @@
 """A process in place of an instance ends as a service of systemd does."""
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -30,3 +33,14 @@ def test_program_that_does_not_end_in_time_is_killed(
             assert instance.stop() == -signal.SIGKILL
         finally:
             process.kill()
+
+
+def test_nothing_of_an_ended_program_stays_open(tmp_path: Path):
+    cloud: Any = SimpleNamespace(directory=tmp_path)
+    with instances.running_instance(
+        cloud, "no.such.module", name="worker", environment=os.environ
+    ) as instance:
+        instance.process.wait()
+
+    assert instance.process.stdin
+    assert instance.process.stdin.closed
