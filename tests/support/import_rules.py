@@ -144,6 +144,7 @@ RULES: dict[str, Rule] = {
         "a benchmark measures the platform; it is part of nothing",
         (
             "aws_cdk",
+            "httptools",
             "urllib3",
             "app",
             "stacks.constructs.assets",
