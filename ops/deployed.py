@@ -22,7 +22,6 @@ UNMADE = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"}
 
 The next deployment creates it.
 """
-UPDATE_DONE = {"UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 CHOOSE = "deploy it, or choose another --env or Region"
 """What to do if a stack is not there."""
 FINISH = "finish the deployment"
@@ -135,8 +134,20 @@ class Deployed:
 
     def parameters(self, stack: str) -> Mapping[str, str]:
         """Return the parameters of a service's stack."""
+        return _parameters(self._describe(stack))
+
+    def outputs_and_parameters(self, stack: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Return the outputs and the parameters of a service's stack, which belong together.
+
+        Raises:
+            OperationError: it is being updated. Until the end, its outputs are the old ones.
+        """
         described = self._describe(stack)
-        return {p["ParameterKey"]: p["ParameterValue"] for p in described.get("Parameters", [])}
+        if (status := described["StackStatus"]).endswith("_IN_PROGRESS"):
+            raise OperationError(
+                f"{described['StackName']} is in {status}: wait for the end, and run this again"
+            )
+        return Outputs(described), _parameters(described)
 
     def change(
         self, stack: str, parameter: str, value: str, *, meanwhile: Callable[[], object]
@@ -158,7 +169,7 @@ class Deployed:
             Capabilities=CAPABILITIES,
             Parameters=[*parameters, {"ParameterKey": parameter, "ParameterValue": value}],
         )
-        while (status := self._describe(stack)["StackStatus"]) not in UPDATE_DONE:
+        while (status := self._describe(stack)["StackStatus"]) != "UPDATE_COMPLETE":
             if status.endswith("_COMPLETE") or status.endswith("_FAILED"):
                 raise OperationError(f"{name} could not be changed: it is in {status}")
             meanwhile()
@@ -190,6 +201,10 @@ class Deployed:
 
     def _name(self, stack: str) -> str:
         return stack_name(self.environment, stack)
+
+
+def _parameters(described: Mapping[str, Any]) -> Mapping[str, str]:
+    return {p["ParameterKey"]: p["ParameterValue"] for p in described.get("Parameters", [])}
 
 
 def deployed(environment: str) -> Deployed:

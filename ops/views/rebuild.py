@@ -17,11 +17,12 @@ from botocore.exceptions import ClientError
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.runtime.retry import RetryPolicy
-from ops.deployed import Deployed
+from ops.deployed import Deployed, OperationError
 from ops.views.compare import DynamoTable, Key, compare, still_differing
 from ops.views.registry import Projector, View
 from ops.views.sources import RebuildContext
 
+STACK = "Storefront"
 OVERLAP = timedelta(hours=1)
 """How far back the order stream is read: the archive may lag behind."""
 COMPARE_TIMEOUT = timedelta(minutes=2)
@@ -83,6 +84,8 @@ class _Target:
     """One of the views, its tables, and what writes the idle one."""
 
     view: View
+    slot: str
+    """The number of the live table, as the stack's parameter has it."""
     live: DynamoTable
     idle: DynamoTable
     write: ProjectionWriter
@@ -109,8 +112,8 @@ class Rebuild:
         projection's bug was fixed, they have to differ.
         """
         began = datetime.now(UTC)
-        outputs = self.deployed.outputs("Storefront")
-        targets = {name: self._target(name, outputs) for name in self.views}
+        outputs, slots = self.deployed.outputs_and_parameters(STACK)
+        targets = {name: self._target(name, outputs, slots) for name in self.views}
         first, say = next(iter(targets.values())), self._say(", ".join(targets))
 
         def write(bodies: Sequence[Any]) -> None:
@@ -133,6 +136,7 @@ class Rebuild:
         try:
             source.start()
             for target in targets.values():
+                self._check_is_idle(target)
                 target.say(f"emptied: {target.idle.delete_all():,} items of an earlier view")
             for said in source.backfill():
                 say(f"{said}, {events():,} events")
@@ -163,11 +167,12 @@ class Rebuild:
                 self._switch(target, catch_up)
         return equal
 
-    def _target(self, name: str, outputs: Mapping[str, str]) -> _Target:
+    def _target(self, name: str, outputs: Mapping[str, str], slots: Mapping[str, str]) -> _Target:
         view = self.views[name]
         idle = outputs[f"{view.name}StandbyTable"]
         return _Target(
             view=view,
+            slot=slots[f"{view.name}Slot"],
             live=self._table(outputs[f"{view.name}Table"]),
             idle=self._table(idle),
             write=ProjectionWriter(view, view.projector(idle, self.deployed.client("dynamodb"))),
@@ -206,12 +211,21 @@ class Rebuild:
         During the switch, this process writes the events. Then it catches up once more, because
         functions that started before the switch may have written to the old table.
         """
-        slot = f"{target.view.name}Slot"
-        now = self.deployed.parameters("Storefront")[slot]
+        self._check_is_idle(target)
+        name, other = target.view.name, {"0": "1", "1": "0"}[target.slot]
         target.say("switching")
-        self.deployed.change("Storefront", slot, {"0": "1", "1": "0"}[now], meanwhile=catch_up)
+        self.deployed.change(STACK, f"{name}Slot", other, meanwhile=catch_up)
         catch_up()
-        target.say(f"switched: {target.view.name} is read from slot {1 - int(now)}")
+        target.say(f"switched: {name} is read from slot {other}")
+
+    def _check_is_idle(self, target: _Target) -> None:
+        """Raise an OperationError if another command has switched, or does, since this began."""
+        name = target.view.name
+        _, slots = self.deployed.outputs_and_parameters(STACK)
+        if (now := slots[f"{name}Slot"]) != target.slot:
+            raise OperationError(
+                f"another command has switched {name} to slot {now} meanwhile: run this again"
+            )
 
     def _table(self, name: str) -> DynamoTable:
         return DynamoTable(self.deployed.table(name), self.deployed.session.resource("dynamodb"))

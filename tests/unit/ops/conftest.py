@@ -73,3 +73,11 @@ def run(
         return code, said.out, said.err
 
     return run
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Nobody waits; what would have been waited for is noted."""
+    noted: list[float] = []
+    monkeypatch.setattr("ops.views.compare.time.sleep", noted.append)
+    return noted

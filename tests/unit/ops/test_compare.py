@@ -1,70 +1,16 @@
 """Two tables that are being written are compared item by item."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from itertools import count
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from ops.views.compare import MAX_DIFFS, PAGE, DynamoTable, compare, still_differing
+from ops.views.compare import MAX_DIFFS, PAGE, compare, still_differing
 from ops.views.rebuild import Rebuild
-from ops.views.registry import VIEWS
-from ops.views.sources import RebuildSource
-from tests.support.doubles import ClientDouble
-
-NOW = datetime(2026, 12, 1, tzinfo=UTC)
-
-
-TIMEOUT_SECONDS = 10
-"""Seconds until a test gives up what it waits for; nothing is asserted of how long it took."""
-
-
-class Items(ClientDouble):
-    """boto3's table and its service in one: page by page, of any size."""
-
-    name = "table"
-    key_schema = ({"AttributeName": "id"},)
-
-    def __init__(self, count: int, **changed: str) -> None:
-        self.count = count
-        self.changed = changed
-        self.most_at_once = 0
-
-    def come(self) -> None:
-        """What was late is there."""
-        self.changed = {}
-
-    def item(self, number: int) -> dict[str, Any]:
-        name = f"i{number}"
-        return {"id": name, "value": self.changed.get(name, "same")}
-
-    def scan(
-        self,
-        *,
-        ConsistentRead: bool,  # noqa: N803
-        Limit: int,  # noqa: N803
-        ExclusiveStartKey: Any = None,  # noqa: N803
-    ) -> dict[str, Any]:
-        assert ConsistentRead
-        start = ExclusiveStartKey["next"] if ExclusiveStartKey else 0
-        end = min(start + Limit, self.count)
-        self.most_at_once = max(self.most_at_once, end - start)
-        more = {"LastEvaluatedKey": {"next": end}} if end < self.count else {}
-        return {"Items": [self.item(n) for n in range(start, end)], **more}
-
-    def batch_get_item(self, *, RequestItems: Any) -> dict[str, Any]:  # noqa: N803
-        wanted = RequestItems["table"]
-        assert wanted["ConsistentRead"]
-        numbers = [int(key["id"][1:]) for key in wanted["Keys"]]
-        self.most_at_once = max(self.most_at_once, len(numbers))
-        # DynamoDB may leave some for another time.
-        now, later = numbers[:40], wanted["Keys"][40:]
-        found = [self.item(n) for n in now if n < self.count]
-        unprocessed = {"table": {"Keys": later}} if later else {}
-        return {"Responses": {"table": found}, "UnprocessedKeys": unprocessed}
+from tests.unit.ops.table_fakes import Items, tables
 
 
 class Busy(Items):
@@ -76,18 +22,6 @@ class Busy(Items):
             RequestItems={"table": RequestItems["table"] | {"Keys": [first]}}
         )
         return answer | {"UnprocessedKeys": {"table": {"Keys": later}} if later else {}}
-
-
-def tables(one: Items, other: Items) -> tuple[DynamoTable, DynamoTable]:
-    return DynamoTable(one, one), DynamoTable(other, other)
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Nobody waits; what would have been waited for is noted."""
-    noted: list[float] = []
-    monkeypatch.setattr("ops.views.compare.time.sleep", noted.append)
-    return noted
 
 
 @pytest.mark.usefixtures("pauses")
@@ -203,86 +137,3 @@ class TestProving:
             False,
             f"not equal: {MAX_DIFFS:,} of {MAX_DIFFS:,} items differ",
         )
-
-
-class Source(RebuildSource):
-    """A source that never has anything new, and is due only at first."""
-
-    def __init__(self) -> None:
-        self.follows = self.backfills = 0
-
-    def backfill(self) -> Iterator[str]:
-        self.backfills += 1
-        yield from ()
-
-    @property
-    def is_due(self) -> bool:
-        return self.follows == 0
-
-    def follow(self) -> int:
-        self.follows += 1
-        return 0
-
-
-Run = Callable[..., Mapping[str, bool]]
-
-
-@pytest.fixture
-def rebuilt(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Rebuilds views of this source: their tables, live and idle, are given by their names."""
-
-    def run(
-        source: RebuildSource, switch: bool = False, **views: tuple[Items, Items]
-    ) -> Mapping[str, bool]:
-        found = {}
-        for name, items in views.items():
-            found[f"{name}Table"], found[f"{name}StandbyTable"] = tables(*items)
-        monkeypatch.setattr(DynamoTable, "delete_all", lambda _: 0)
-        monkeypatch.setattr(Rebuild, "_table", lambda _, name: found[name])
-        deployed = SimpleNamespace(
-            outputs=lambda _: {name: name for name in found}, client=lambda _: None
-        )
-        view = replace(VIEWS["timelines"], source=lambda _: source)
-        rebuild = Rebuild(
-            deployed=cast(Any, deployed),
-            views={name: replace(view, name=name) for name in views},
-            progress=lambda _: None,
-            compare_timeout=timedelta(0),
-        )
-        return rebuild.run(switch=switch)
-
-    return run
-
-
-@pytest.mark.usefixtures("pauses")
-def test_comparison_of_many_pages_does_not_wait_for_the_stream(rebuilt: Run):
-    source = Source()
-
-    assert rebuilt(source, Timelines=(Items(10 * PAGE), Items(10 * PAGE))) == {"Timelines": True}
-    assert source.follows == 1
-
-
-@pytest.mark.usefixtures("pauses")
-def test_each_of_several_views_is_compared_with_its_own_tables(
-    rebuilt: Run,
-):
-    source = Source()
-
-    equal = rebuilt(
-        source, Timelines=(Items(3), Items(3)), Sales=(Items(3), Items(2)), Orders=(Items(1),) * 2
-    )
-
-    assert equal == {"Timelines": True, "Sales": False, "Orders": True}
-    assert source.backfills == 1
-
-
-@pytest.mark.usefixtures("pauses")
-def test_of_several_views_those_that_are_equal_are_switched_to(
-    rebuilt: Run, monkeypatch: pytest.MonkeyPatch
-):
-    switched: list[str] = []
-    monkeypatch.setattr(Rebuild, "_switch", lambda _, target, __: switched.append(target.view.name))
-
-    rebuilt(Source(), switch=True, Timelines=(Items(3),) * 2, Sales=(Items(3), Items(2)))
-
-    assert switched == ["Timelines"]

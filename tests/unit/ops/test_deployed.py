@@ -60,6 +60,30 @@ def test_output_that_a_stack_does_not_have_yet_is_named_with_the_stacks_state():
     assert str(refused.value).startswith(said)
 
 
+@pytest.mark.parametrize("state", ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"])
+def test_stack_that_is_being_updated_is_not_read(state: str):
+    """Its parameters are the new ones, its outputs the old ones; and it takes no other update."""
+    stack = {
+        "StackName": "Orders-Dev-Storefront",
+        "StackStatus": "UPDATE_COMPLETE",
+        "Outputs": [{"OutputKey": "SalesTable", "OutputValue": "blue"}],
+        "Parameters": [{"ParameterKey": "SalesSlot", "ParameterValue": "0"}],
+    }
+    cloudformation = fake_client({}, describe_stacks=lambda **_: {"Stacks": [stack]})
+    cloudformation.meta = SimpleNamespace(endpoint_url="https://127.0.0.1:1")
+    session = SimpleNamespace(client=lambda *_, **__: cloudformation)
+    deployed = Deployed(session=session, environment="dev")
+    assert deployed.outputs_and_parameters("Storefront") == (
+        {"SalesTable": "blue"},
+        {"SalesSlot": "0"},
+    )
+
+    stack["StackStatus"] = state
+
+    with pytest.raises(OperationError, match=f"Orders-Dev-Storefront is in {state}: wait"):
+        deployed.outputs_and_parameters("Storefront")
+
+
 def test_output_that_half_an_update_has_removed_refers_to_nothing():
     reference = {"Fn::GetStackOutput": {"StackName": "Orders-Dev-A", "OutputName": "Gone"}}
     templates = Templates(

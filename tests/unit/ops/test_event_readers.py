@@ -1,7 +1,7 @@
 """Events for a rebuild are read from a replay and from the order stream."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,7 +12,8 @@ from ops.replay.archive import Replay
 from ops.views.event_readers import MAX_EMPTY_RECEIVES, OrderStreamReader, replay_all
 from ops.views.sources import OrderEventSource, RebuildContext, drain, follow
 from tests.support.doubles import ClientDouble
-from tests.unit.ops.test_compare import NOW
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 
 class Queue:

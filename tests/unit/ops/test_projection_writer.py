@@ -16,7 +16,9 @@ from ops.views.rebuild import CONFLICT_RETRIES, ProjectionWriter, Rebuild, proje
 from ops.views.registry import VIEWS
 from tests.support.order_events import bus_event, order_history
 from tests.support.view_tables import FakeTable
-from tests.unit.ops.test_compare import TIMEOUT_SECONDS
+
+TIMEOUT_SECONDS = 10
+"""Seconds until a test gives up what it waits for; nothing is asserted of how long it took."""
 
 
 def test_rebuild_catches_up_once_more_after_the_switch():
@@ -26,9 +28,11 @@ def test_rebuild_catches_up_once_more_after_the_switch():
         meanwhile()
         done.append(what)
 
-    deployed = SimpleNamespace(parameters=lambda _: {"TimelinesSlot": "0"}, change=change)
+    deployed = SimpleNamespace(
+        outputs_and_parameters=lambda _: ({}, {"TimelinesSlot": "0"}), change=change
+    )
     rebuild = Rebuild(deployed=cast(Any, deployed), views={}, progress=lambda _: None)
-    target = SimpleNamespace(view=VIEWS["timelines"], say=lambda _: None)
+    target = SimpleNamespace(view=VIEWS["timelines"], slot="0", say=lambda _: None)
 
     rebuild._switch(cast(Any, target), lambda: done.append("caught up"))
 

@@ -1,0 +1,132 @@
+"""A rebuild of views, while other commands and functions work."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from ops.deployed import OperationError
+from ops.views.compare import PAGE, DynamoTable
+from ops.views.rebuild import Rebuild
+from ops.views.registry import VIEWS
+from ops.views.sources import RebuildSource
+from tests.unit.ops.table_fakes import Items, tables
+
+
+class Source(RebuildSource):
+    """A source that never has anything new, and is due only at first."""
+
+    def __init__(self) -> None:
+        self.follows = self.backfills = 0
+
+    def backfill(self) -> Iterator[str]:
+        self.backfills += 1
+        yield from ()
+
+    @property
+    def is_due(self) -> bool:
+        return self.follows == 0
+
+    def follow(self) -> int:
+        self.follows += 1
+        return 0
+
+
+Run = Callable[..., Mapping[str, bool]]
+
+
+@pytest.fixture
+def slots() -> dict[str, str]:
+    """The parameters of the stack: which tables are live."""
+    return {}
+
+
+@pytest.fixture
+def rebuilt(monkeypatch: pytest.MonkeyPatch, slots: dict[str, str]) -> Run:
+    """Rebuilds views of this source: their tables, live and idle, are given by their names."""
+
+    def run(
+        source: RebuildSource, switch: bool = False, **views: tuple[Items, Items]
+    ) -> Mapping[str, bool]:
+        found = {}
+        for name, items in views.items():
+            found[f"{name}Table"], found[f"{name}StandbyTable"] = tables(*items)
+        monkeypatch.setattr(DynamoTable, "delete_all", lambda _: 0)
+        monkeypatch.setattr(Rebuild, "_table", lambda _, name: found[name])
+        slots.update(dict.fromkeys((f"{name}Slot" for name in views), "0"))
+        deployed = SimpleNamespace(
+            outputs_and_parameters=lambda _: ({name: name for name in found}, dict(slots)),
+            change=lambda _, slot, value, meanwhile: slots.update({slot: value}),
+            client=lambda _: None,
+        )
+        view = replace(VIEWS["timelines"], source=lambda _: source)
+        rebuild = Rebuild(
+            deployed=cast(Any, deployed),
+            views={name: replace(view, name=name) for name in views},
+            progress=lambda _: None,
+            compare_timeout=timedelta(0),
+        )
+        return rebuild.run(switch=switch)
+
+    return run
+
+
+@pytest.mark.usefixtures("pauses")
+def test_comparison_of_many_pages_does_not_wait_for_the_stream(rebuilt: Run):
+    source = Source()
+
+    assert rebuilt(source, Timelines=(Items(10 * PAGE), Items(10 * PAGE))) == {"Timelines": True}
+    assert source.follows == 1
+
+
+@pytest.mark.usefixtures("pauses")
+def test_each_of_several_views_is_compared_with_its_own_tables(
+    rebuilt: Run,
+):
+    source = Source()
+
+    equal = rebuilt(
+        source, Timelines=(Items(3), Items(3)), Sales=(Items(3), Items(2)), Orders=(Items(1),) * 2
+    )
+
+    assert equal == {"Timelines": True, "Sales": False, "Orders": True}
+    assert source.backfills == 1
+
+
+@pytest.mark.usefixtures("pauses")
+def test_of_several_views_those_that_are_equal_are_switched_to(rebuilt: Run, slots: dict[str, str]):
+    rebuilt(Source(), switch=True, Timelines=(Items(3),) * 2, Sales=(Items(3), Items(2)))
+
+    assert slots == {"TimelinesSlot": "1", "SalesSlot": "0"}
+
+
+@pytest.mark.usefixtures("pauses")
+def test_view_that_another_command_has_switched_meanwhile_is_not_switched_back(
+    rebuilt: Run, slots: dict[str, str]
+):
+    class Overtaken(Source):
+        def backfill(self) -> Iterator[str]:
+            slots["TimelinesSlot"] = "1"
+            yield from ()
+
+    with pytest.raises(OperationError, match="switched Timelines to slot 1 meanwhile"):
+        rebuilt(Overtaken(), switch=True, Timelines=(Items(3),) * 2)
+
+    assert slots == {"TimelinesSlot": "1"}
+
+
+def test_table_that_another_command_has_made_live_is_not_emptied(
+    rebuilt: Run, slots: dict[str, str]
+):
+    class Late(Source):
+        def start(self) -> None:
+            slots["TimelinesSlot"] = "1"
+
+    source = Late()
+    with pytest.raises(OperationError, match="run this again"):
+        rebuilt(source, Timelines=(Items(3),) * 2)
+
+    assert source.backfills == 0
