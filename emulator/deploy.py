@@ -134,6 +134,8 @@ def _cdk(
         # Each of these features would wait for the network.
         "CDK_DISABLE_VERSION_CHECK": "true",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
+        # The command line sets FORCE_COLOR for the app, whose error would be shown with escapes.
+        "PYTHON_COLORS": "0",
         # With it, the app would have its templates validated, which takes as long as to make them.
         "CI": "",
     }

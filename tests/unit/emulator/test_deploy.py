@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from emulator import deploy as deployment
-from emulator.cloud import Cloud
+from emulator.cloud import Cloud, CloudError
 from emulator.polling import poll
 
 CLI = """\
@@ -68,3 +68,18 @@ def _runs(process: str) -> bool:
     found = subprocess.run(["ps", "-o", "stat=", "-p", process], capture_output=True, text=True)
     # A process that has ended may still be listed, as a zombie.
     return found.stdout.strip()[:1] not in ("", "Z")
+
+
+def test_error_of_the_app_comes_without_colours(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli = tmp_path / "cdk"
+    # The CDK command line wants colours of the app, whatever it was told itself.
+    cli.write_text("#!/bin/sh\nFORCE_COLOR=1 python3 -c 'raise KeyError(1)'\n")
+    cli.chmod(0o700)
+    monkeypatch.setattr(deployment, "_CLI", cli)
+
+    with pytest.raises(CloudError, match=r"KeyError: 1$") as failed:
+        deployment._cdk(cloud, print, "synth")
+
+    assert "\x1b" not in str(failed.value)
