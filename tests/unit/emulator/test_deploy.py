@@ -74,7 +74,7 @@ def test_error_of_the_app_comes_without_colours(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cli = tmp_path / "cdk"
-    # The CDK command line wants colours of the app, whatever it was told itself.
+    # The CDK command line asks the app for colours, even with --no-color.
     cli.write_text("#!/bin/sh\nFORCE_COLOR=1 python3 -c 'raise KeyError(1)'\n")
     cli.chmod(0o700)
     monkeypatch.setattr(deployment, "_CLI", cli)
