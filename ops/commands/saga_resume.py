@@ -2,7 +2,8 @@
 
 Without --yes, nothing is done. An order is deferred when its saga cannot continue; a job resumes it
 when it is due. When you resume it, its saga starts at once, and its deferrals count from zero.
-Those on which a saga works already are counted, and left alone.
+Those on which a saga works already, or that went on before they were reached, are counted, and left
+alone.
 
 Ends with 0 when all selected orders are resumed, or could be, and with 1 when one could not.
 """
@@ -12,6 +13,7 @@ from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 from functools import cache
 
+from lambdas.orders.domain import NotDeferredError
 from lambdas.orders.stalled_orders import is_stalled
 from ops.commands import DONE, NEEDS_ATTENTION
 from ops.commands.options import add_redrive_options
@@ -42,7 +44,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     function = deployed.outputs("Orders")["ResumeOrderFunction"]
     client = cache(deployed.client)
     failed: dict[str, str] = {}
-    resumed = 0
+    resumed = went_on = 0
     try:
         for number, order_id in enumerate(selected if arguments.yes else ()):
             time.sleep(1 / arguments.per_second if number else 0)
@@ -50,20 +52,25 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
                 invoke_function(client("lambda"), function, {"order_id": order_id})
                 resumed += 1
             except ActionFailedError as reason:
-                failed[order_id] = str(reason)
+                if str(reason).startswith(f"{NotDeferredError.__name__}:"):
+                    # The job, or another command, was faster.
+                    went_on += 1
+                else:
+                    failed[order_id] = str(reason)
     finally:
         # An interrupted command says what it has done.
         if arguments.json:
-            counts = {"selected": len(selected), "worked_on": worked_on, "resumed": resumed}
-            print_json({**counts, "failed": failed})
+            counts = {"selected": len(selected), "worked_on": worked_on}
+            print_json({**counts, "resumed": resumed, "went_on": went_on, "failed": failed})
         else:
             # Else an operator who has just listed more of them would miss some.
             others = f"{worked_on} other{'s' if worked_on > 1 else ''}"
             busy = [f"a saga works on {others} already"] if worked_on else []
+            gone = [f"{went_on} went on meanwhile"] if went_on else []
             to_do = f"{len(selected)} to resume" + ("; to do it, add --yes" if selected else "")
             done = f"{resumed} resumed" if arguments.yes else to_do
             failures = [f"{id}: {why}" for id, why in failed.items()]
-            print_text("\n".join([*failures, *busy, done]))
+            print_text("\n".join([*failures, *busy, *gone, done]))
     return NEEDS_ATTENTION if failed else DONE
 
 

@@ -38,9 +38,10 @@ ROWS = (
 class Deployed:
     """A table of orders, and the function that resumes them, which records its commands."""
 
-    def __init__(self, fails: str) -> None:
+    def __init__(self, fails: str, error: str) -> None:
         self.resumed: list[str] = []
         self._fails = fails
+        self._error = error
 
     def outputs(self, stack: str) -> Mapping[str, str]:
         assert stack == "Orders"
@@ -59,7 +60,7 @@ class Deployed:
         assert FunctionName == "resume"
         order_id = ResumeOrder.decode(json.loads(Payload)).order_id
         if order_id == self._fails:
-            answer = {"errorType": "NotDeferredError", "errorMessage": "it is CONFIRMED"}
+            answer = {"errorType": self._error, "errorMessage": "this is why"}
             return {
                 "Payload": io.BytesIO(json.dumps(answer).encode()),
                 "FunctionError": "Unhandled",
@@ -70,8 +71,10 @@ class Deployed:
 
 @pytest.fixture
 def resume(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def resume(*options: str, fails: str = "") -> tuple[int, str, list[str]]:
-        deployed = Deployed(fails)
+    def resume(
+        *options: str, fails: str = "", error: str = "PublishError"
+    ) -> tuple[int, str, list[str]]:
+        deployed = Deployed(fails, error)
         monkeypatch.setattr(main, "deployed", lambda _: deployed)
         monkeypatch.setattr("sys.argv", ["ops", "saga", "resume", "--per-second", "1000", *options])
         code = main.main()
@@ -114,7 +117,8 @@ def test_selected_orders_are_resumed_the_longest_deferred_first(
 def test_scripts_learn_on_how_many_others_sagas_work(resume: Run):
     _, said, _ = resume("--all", "--json")
 
-    assert json.loads(said) == {"selected": 2, "worked_on": 1, "resumed": 0, "failed": {}}
+    counts = {"selected": 2, "worked_on": 1, "resumed": 0, "went_on": 0}
+    assert json.loads(said) == {**counts, "failed": {}}
 
 
 def test_order_that_could_not_be_resumed_is_named(resume: Run):
@@ -124,7 +128,17 @@ def test_order_that_could_not_be_resumed_is_named(resume: Run):
 
     assert (code, resumed) == (1, ids(2))
     assert failing in said
-    assert "it is CONFIRMED" in said
+    assert "this is why" in said
+
+
+def test_order_that_went_on_by_itself_meanwhile_is_no_failure(resume: Run):
+    """The job resumes orders too, and so does another command."""
+    (gone,) = ids(3)
+
+    code, said, resumed = resume("--all", "--yes", fails=gone, error="NotDeferredError")
+
+    assert (code, resumed) == (0, ids(2))
+    assert said == "a saga works on 1 other already\n1 went on meanwhile\n1 resumed\n"
 
 
 @pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
