@@ -20,9 +20,9 @@ from demo.invariant_checks import CHECKS
 from demo.invariants import find_violations
 from demo.snapshot import Snapshot
 from emulator.cloud import Cloud
-from emulator.deploy import deploy
 from lambdas.runtime.dynamodb import from_item
 from stacks.environments import DEV
+from tests.support.direct_deployment import deploy_directly
 from tests.support.grants import cloud_recording_grants, physical
 from tests.support.offers import put_on_offer
 from tests.support.small_stacks import client
@@ -102,7 +102,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     compose(app, ENV)
     app.synth()
     with cloud_recording_grants() as cloud, closing(sqlite3.connect(":memory:")) as database:
-        outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+        outputs = deploy_directly(cloud, assembly=assembly)
         database.executescript(order_book.SCHEMA + SCHEMA)
         customers = api_client.create_customers(cloud, outputs, "ada")
         platform = Platform(

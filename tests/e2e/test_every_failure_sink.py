@@ -24,7 +24,6 @@ from demo.offers import put_on_offer
 from demo.partner import publish_dispute
 from demo.view_rebuild import rebuild_views
 from demo.workers import running_workers
-from emulator.deploy import deploy
 from lambdas.contracts.inventory import ReservationState
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.orders.domain import order_id
@@ -33,6 +32,7 @@ from ops.dlq.failure_sinks import Mechanism
 from ops.dlq.templates import QUEUE
 from stacks.environments import LAPTOP
 from tests.support.cli import run_ops_in_process
+from tests.support.direct_deployment import deploy_directly
 from tests.support.grants import cloud_recording_grants
 from tests.support.inventory_tables import waiting_reservation
 from tests.support.platform_env import CUSTOMER, SKU, Platform, running_platform
@@ -60,7 +60,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     compose(app, ENV)
     templates(app)
     with cloud_recording_grants() as cloud, closing(sqlite3.connect(":memory:")) as database:
-        outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+        outputs = deploy_directly(cloud, assembly=assembly)
         yield running_platform(cloud, outputs, database, environment=ENV.name)
 
 

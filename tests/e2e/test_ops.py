@@ -15,7 +15,6 @@ from aws_cdk.aws_stepfunctions import StateMachineType
 from app import compose
 from demo import api_client
 from emulator.cloud import Cloud
-from emulator.deploy import deploy
 from lambdas.contracts.envelope import envelope
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.contracts.values import Line
@@ -25,6 +24,7 @@ from ops.deployed import CHOOSE
 from stacks.environments import DEV
 from tests.support.cli import run_ops_in_process
 from tests.support.deliveries import eventually
+from tests.support.direct_deployment import deploy_directly
 from tests.support.faults import denied_function
 from tests.support.grants import cloud_recording_grants, resources_of
 from tests.support.offers import put_on_offer
@@ -159,7 +159,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     compose(app, ENV)
     templates(app)
     with cloud_recording_grants() as cloud:
-        outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+        outputs = deploy_directly(cloud, assembly=assembly)
         customers = api_client.create_customers(cloud, outputs, "ada")
         cloud.client("lambda").invoke(
             FunctionName=outputs["ReceiveStockFunction"],

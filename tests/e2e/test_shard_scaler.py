@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from emulator.cloud import Cloud
-from emulator.deploy import deploy
 from lambdas.backbone.stream import RESHARDED_TAG
 from stacks.backbone import BackboneStack
 from stacks.environments import DEV
 from stacks.operations import OperationsStack
+from tests.support.direct_deployment import deploy_directly
 from tests.support.grants import cloud_recording_grants
 from tests.support.streams import throttle_for_a_minute
 from tests.templates.synthesis import new_app
@@ -35,7 +35,7 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def deployed(assembly: Path) -> Iterator[tuple[Cloud, dict[str, str]]]:
     with cloud_recording_grants() as cloud:
-        yield cloud, deploy(cloud, assembly=assembly, progress=lambda _: None)
+        yield cloud, deploy_directly(cloud, assembly=assembly)
 
 
 def run(cloud: Cloud, function: str) -> Any:

@@ -10,7 +10,6 @@ import pytest
 
 from demo import api_client, partner
 from emulator.cloud import Cloud
-from emulator.deploy import deploy
 from lambdas.contracts.envelope import envelope
 from lambdas.contracts.values import Line
 from lambdas.contracts.warehouse import OrderPicked
@@ -27,6 +26,7 @@ from stacks.payments import PaymentsStack
 from stacks.shipping import ShippingStack
 from tests.support.cli import run_ops
 from tests.support.deliveries import eventually, received
+from tests.support.direct_deployment import deploy_directly
 from tests.support.grants import cloud_recording_grants, physical, resources_of
 from tests.support.listeners import listen
 from tests.support.offers import put_on_offer
@@ -158,7 +158,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     )
     app.synth()
     with cloud_recording_grants(only=("Disputes", "Orders", "Shipping")) as cloud:
-        outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+        outputs = deploy_directly(cloud, assembly=assembly)
         customers = api_client.create_customers(cloud, outputs, "ada")
         cloud.client("lambda").invoke(
             FunctionName=outputs["ReceiveStockFunction"],

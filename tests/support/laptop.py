@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from emulator.cloud import Cloud
-from emulator.deploy import deploy
 from stacks.environments import LAPTOP
+from tests.support.direct_deployment import deploy_directly
 from tests.templates.synthesis import synthesis_of
 
 
 def deploy_laptop(cloud: Cloud) -> dict[str, str]:
     """Deploy every stack; return the outputs of all of them."""
     assembly = Path(synthesis_of(LAPTOP).folder.name)
-    return deploy(cloud, assembly=assembly, progress=lambda _: None)
+    return deploy_directly(cloud, assembly=assembly)

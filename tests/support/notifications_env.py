@@ -10,7 +10,6 @@ from typing import Any
 from demo import api_client
 from demo.mailbox import Mailbox
 from emulator.cloud import Cloud
-from emulator.deploy import deploy
 from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.event import Event
 from lambdas.contracts.orders import OrderConfirmed
@@ -20,6 +19,7 @@ from stacks.environments import DEV
 from stacks.notifications import NotificationsStack
 from stacks.sender import Sender
 from tests.support.deliveries import received
+from tests.support.direct_deployment import deploy_directly
 from tests.support.grants import cloud_recording_grants, physical
 from tests.support.listeners import listen
 from tests.support.patching import patched_function
@@ -177,7 +177,7 @@ def deployed(assembly: Path) -> Iterator[Platform]:
     )
     app.synth()
     with cloud_recording_grants(only=("Notifications", "Backbone")) as cloud:
-        outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+        outputs = deploy_directly(cloud, assembly=assembly)
         customers = api_client.create_customers(cloud, outputs, "ada", "bob")
         yield Platform(
             cloud=cloud,

@@ -11,12 +11,12 @@ from aws_cdk import Duration
 
 from demo import api_client
 from emulator.cloud import Cloud
-from emulator.deploy import deploy
 from emulator.polling import poll
 from lambdas.runtime.dynamodb import from_item
 from stacks.environments import DEV
 from stacks.purchasing import PurchasingStack
 from stacks.supplier import SupplierStack
+from tests.support.direct_deployment import deploy_directly
 from tests.support.grants import cloud_recording_grants, physical
 from tests.support.patching import disable_schedules
 from tests.support.storefront_env import declare_storefront_stacks
@@ -91,7 +91,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     )
     app.synth()
     with cloud_recording_grants() as cloud:
-        outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+        outputs = deploy_directly(cloud, assembly=assembly)
         # What the supplier delivers changes the stock: not behind the back of who counts changes.
         disable_schedules(cloud, "FollowUpPurchaseOrders")
         customers = api_client.create_customers(cloud, outputs, "ada")

@@ -11,11 +11,11 @@ import pytest
 
 from demo import api_client
 from emulator.cloud import Cloud
-from emulator.deploy import deploy
 from lambdas.contracts.envelope import envelope
 from lambdas.contracts.event import Event
 from lambdas.contracts.values import Money, PricedLine
 from stacks.environments import DEV
+from tests.support.direct_deployment import deploy_directly
 from tests.support.grants import cloud_recording_grants, physical
 from tests.support.storefront_env import declare_storefront_stacks
 from tests.templates.synthesis import new_app
@@ -86,7 +86,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     declare_storefront_stacks(app, ENV)
     app.synth()
     with cloud_recording_grants(only=("Storefront", "Backbone")) as cloud:
-        outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
+        outputs = deploy_directly(cloud, assembly=assembly)
         customers = api_client.create_customers(cloud, outputs, "ada", "bob")
         queues = physical(cloud, "AWS::SQS::Queue")
         yield Platform(cloud=cloud, outputs=outputs, customers=customers, queues=queues)
