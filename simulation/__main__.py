@@ -26,7 +26,10 @@ def main() -> int:
     if arguments.mutant is not None:
         sys.meta_path.insert(0, Finder(MUTANTS[arguments.mutant]))
     # Imported only here: a module that was imported before would not have the mutant.
+    from simulation.processes import end_tidily_on_signals
     from simulation.seeds import play_many, play_one
+
+    end_tidily_on_signals()
 
     if arguments.seed is not None:
         return play_one(arguments.seed)

@@ -16,6 +16,7 @@ from functools import partial
 from itertools import chain
 from zlib import crc32
 
+from simulation import processes
 from simulation.stories import STORIES, Plan, Story, StoryRun, places, play_story
 from simulation.templates import synthesized
 
@@ -29,12 +30,13 @@ def main() -> int:
     parser.add_argument("--story", default="", help="only stories with this in their name")
     parser.add_argument("--jobs", type=int, default=2, help="how many to play at once")
     arguments = parser.parse_args()
+    processes.end_tidily_on_signals()
     stories = [story for story in STORIES if arguments.story in story.name]
     for express in (False, True):
         synthesized(express=express)  # Once, before the processes part.
     began, broken = time.monotonic(), 0
     kinds, ends = Counter[str](), Counter[str]()
-    with ProcessPoolExecutor(arguments.jobs) as pool:
+    with processes.pool(arguments.jobs) as pool:
         for run in _runs(pool, stories, arguments.pairs, arguments.tasks, arguments.one_in):
             kinds.update(incident.kind for incident in run.plan)
             ends[run.ended] += 1

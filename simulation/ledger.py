@@ -30,6 +30,7 @@ CREATE FUNCTION simulation.now() RETURNS timestamptz STABLE LANGUAGE sql AS
 """
 _READ = {table: f"TABLE payments.{table}" for table in TABLES}
 _TRAVEL = 0.02
+_started: list[tuple[postgres.Postgres, TemporaryDirectory[str]]] = []
 
 
 @cache
@@ -40,9 +41,9 @@ def server() -> Connection:
     running = postgres.start(
         Path(folder.name) / "ledger", settings={"log_min_messages": "fatal"}, setup=""
     )
-    # Unlike atexit, this also works in a process of a pool. The server ends, then its folder goes.
-    Finalize(None, running.stop, exitpriority=20)
-    Finalize(None, folder.cleanup, exitpriority=10)
+    _started.append((running, folder))
+    # Unlike atexit, this also works in a process of a pool.
+    Finalize(None, stop, exitpriority=10)
     connection = Connection("postgres", unix_sock=str(running.socket), database="postgres")
     for statement in _SETUP.strip().split("\nCREATE"):
         connection.run(statement if statement.startswith("CREATE") else f"CREATE{statement}")
@@ -52,6 +53,14 @@ def server() -> Connection:
     for migration in sorted(MIGRATIONS.glob("*.sql")):
         connection.run(migration.read_text())
     return connection
+
+
+def stop() -> None:
+    """End the server, if this process has started it, and remove its folder."""
+    while _started:
+        running, folder = _started.pop()
+        running.stop()
+        folder.cleanup()
 
 
 class Ledger:

@@ -4,8 +4,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 
+from simulation import processes
 from simulation.journey import of_order
 from simulation.run import Result, run
 from simulation.shrink import shrink
@@ -64,7 +64,7 @@ def _results(seeds: range, jobs: int) -> Iterator[Result]:
         return
     for express in (False, True):
         synthesized(express=express)  # Synthesized once, before other processes are forked.
-    with ProcessPoolExecutor(jobs) as pool:
+    with processes.pool(jobs) as pool:
         yield from pool.map(run, seeds, chunksize=CHUNK)
 
 
