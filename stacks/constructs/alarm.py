@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from aws_cdk import CfnResource, Stack
+from aws_cdk import CfnResource, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct, IConstruct
 
@@ -44,6 +45,19 @@ def alarm(
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
         evaluation_periods=evaluation_periods,
         treat_missing_data=missing.IGNORE if ignore_missing_data else missing.NOT_BREACHING,
+    )
+
+
+def alarm_if_behind(scope: Construct, function: lambda_.IFunction, *, alarms: sns.ITopic) -> None:
+    """Notify ``alarms`` when a stream's records are 15 minutes old when ``function`` gets them."""
+    alarm(
+        scope,
+        "Behind",
+        alarm_description=f"{function.node.id}: over 15 minutes behind, or a shard is stuck",
+        command="console",
+        metric=function.metric("IteratorAge", period=Duration.minutes(1), statistic="Maximum"),
+        threshold=Duration.minutes(15).to_milliseconds(),
+        alarms=alarms,
     )
 
 

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from lambdas.contracts.event import Event
 from lambdas.contracts.patterns import record_filter
-from stacks.constructs.alarm import alarm, show_dead_letters
+from stacks.constructs.alarm import alarm, alarm_if_behind, show_dead_letters
 from stacks.constructs.bucket import ServiceBucket
 from stacks.constructs.contract_outputs import note_read
 from stacks.constructs.destinations import batches_to_bucket
@@ -106,37 +106,23 @@ class Projection(Construct):
             on_failure=batches_to_bucket(dead_letter_bucket),
             metrics_config=lambda_.MetricsConfig(metrics=[lambda_.MetricType.EVENT_COUNT]),
         )
-        for name, alarm_description, command, metric, threshold in (
-            (
-                "BatchesDeadLettered",
-                f"{function.node.id}: dead letters waiting in the bucket (failed batches)",
-                show_dead_letters(dead_letter_bucket),
-                cloudwatch.Metric(
-                    namespace="AWS/Lambda",
-                    metric_name="OnFailureDestinationDeliveredEventCount",
-                    dimensions_map={"EventSourceMappingUUID": mapping.event_source_mapping_id},
-                    period=Duration.minutes(1),
-                    statistic="Sum",
-                ),
-                0,
+        alarm(
+            self,
+            "BatchesDeadLettered",
+            alarm_description=(
+                f"{function.node.id}: dead letters waiting in the bucket (failed batches)"
             ),
-            (
-                "Behind",
-                f"{function.node.id}: over 15 minutes behind, or a shard is stuck",
-                "console",
-                function.metric("IteratorAge", period=Duration.minutes(1), statistic="Maximum"),
-                Duration.minutes(15).to_milliseconds(),
+            command=show_dead_letters(dead_letter_bucket),
+            metric=cloudwatch.Metric(
+                namespace="AWS/Lambda",
+                metric_name="OnFailureDestinationDeliveredEventCount",
+                dimensions_map={"EventSourceMappingUUID": mapping.event_source_mapping_id},
+                period=Duration.minutes(1),
+                statistic="Sum",
             ),
-        ):
-            alarm(
-                self,
-                name,
-                alarm_description=alarm_description,
-                command=command,
-                metric=metric,
-                threshold=threshold,
-                alarms=alarms,
-            )
+            alarms=alarms,
+        )
+        alarm_if_behind(self, function, alarms=alarms)
 
 
 class DeadLetterBucket(ServiceBucket):

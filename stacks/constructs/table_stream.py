@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from stacks.constructs.alarm import alarm_if_behind
 from stacks.constructs.destinations import batches_to_queue
 from stacks.constructs.queue import DeadLetterQueue
 
@@ -21,7 +22,7 @@ class TableStream(Construct):
     for a day. It is split on each failure, so that one bad change does not block the others.
     Dead letters: the function sends malformed changes to ``DeadLetters``, whole and with the
     reason. Lambda sends the stream positions of failed changes; their rows are still there.
-    Alarms: when that queue is not empty.
+    Alarms: when that queue is not empty, and when the function is over 15 minutes behind.
     https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
     """
 
@@ -68,3 +69,4 @@ class TableStream(Construct):
                 on_failure=batches_to_queue(dead_letters),
             )
         )
+        alarm_if_behind(self, function, alarms=alarms)

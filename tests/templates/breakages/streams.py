@@ -15,12 +15,12 @@ def change_target_of_stream(broken: Platform) -> Resource:
     return rule
 
 
-def break_edge(edit: Callable[[Platform], object]) -> Breakage:
-    """Break something around the mapping that feeds the timelines."""
+def break_edge(edit: Callable[[Platform], object], *, mapping: str = "UpdateTimelines") -> Breakage:
+    """Break something around a mapping: the one that feeds the timelines, if no other is meant."""
 
     def break_it(broken: Platform) -> Resource:
         edit(broken)
-        return broken.one(kinds.MAPPING, "UpdateTimelines")
+        return broken.one(kinds.MAPPING, mapping)
 
     return break_it
 
@@ -73,9 +73,18 @@ BREAKAGES: list[Case] = [
             change(kinds.QUEUE, "TimelinesProjectionDeadLetters", FifoQueue=True),
             change(kinds.ALARM, "TimelinesProjectionBatchesDeadLettered", Threshold=10),
             change(kinds.ALARM, "TimelinesProjectionBatchesDeadLettered", AlarmActions=[]),
-            change(kinds.ALARM, "TimelinesProjectionBehind", MetricName="Errors"),
-            change(kinds.ALARM, "TimelinesProjectionBehind", Dimensions=[]),
         )
+    ),
+    *(
+        (
+            streams.reader_of_a_stream_that_is_behind_is_noticed,
+            break_edge(change(kinds.ALARM, alarm, **{name: value}), mapping=mapping),
+        )
+        for alarm, mapping in (
+            ("TimelinesProjectionBehind", "UpdateTimelines"),
+            ("-Orders/OutboxBehind", "-Orders/RelayOutboxDynamoDBEventSource"),
+        )
+        for name, value in (("MetricName", "Errors"), ("Dimensions", []), ("Threshold", 0))
     ),
     (streams.projection_uses_configured_fan_out, read_a_consumer),
     *(

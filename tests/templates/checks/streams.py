@@ -1,6 +1,6 @@
 """Streams and the functions that read them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lambdas.contracts.event import DESTINATION_SOURCE
 from tests.templates.checks.common import DAY, check, is_fifo
@@ -65,24 +65,35 @@ def projection_has_failure_destination_and_alarms(platform: Platform) -> Iterato
         if dead_letters_arn is None or dead_letters_arn.kind != QUEUE or is_fifo(dead_letters_arn):
             yield f"{mapping}: its function has no standard dead-letter queue"
         uses = {"Name": "EventSourceMappingUUID", "Value": {"Ref": mapping.id}}
-        runs = {"Name": "FunctionName", "Value": {"Ref": function.id}}
-        watched = {
-            "OnFailureDestinationDeliveredEventCount": (uses, 0),
-            "IteratorAge": (runs, 900_000),
-        }
         if given.get("MetricsConfig") != {"Metrics": ["EventCount"]}:
             yield f"{mapping}: it does not count failed batches"
-        for metric, (dimension, threshold) in watched.items():
-            if not any(
-                alarm.stack == mapping.stack
-                and alarm.properties["MetricName"] == metric
-                and alarm.properties["Dimensions"] == [dimension]
-                and alarm.properties["Threshold"] == threshold
-                and alarm.properties["ComparisonOperator"] == "GreaterThanThreshold"
-                and alarm.properties.get("AlarmActions")
-                for alarm in platform.all(ALARM)
-            ):
-                yield f"{mapping}: no alarm watches its {metric}"
+        failed = "OnFailureDestinationDeliveredEventCount"
+        if not is_watched(platform, mapping.stack, failed, uses, 0):
+            yield f"{mapping}: no alarm watches its {failed}"
+
+
+@check
+def reader_of_a_stream_that_is_behind_is_noticed(platform: Platform) -> Iterator[str]:
+    for mapping in platform.all(MAPPING):
+        if "StartingPosition" in mapping.properties:
+            runs = {"Name": "FunctionName", "Value": mapping.properties["FunctionName"]}
+            if not is_watched(platform, mapping.stack, "IteratorAge", runs, 900_000):
+                yield f"{mapping}: no alarm watches its IteratorAge"
+
+
+def is_watched(
+    platform: Platform, stack: str, metric: str, dimension: Mapping[str, object], threshold: int
+) -> bool:
+    """Return whether an alarm of a stack notifies when a metric exceeds a threshold."""
+    return any(
+        alarm.stack == stack
+        and alarm.properties["MetricName"] == metric
+        and alarm.properties["Dimensions"] == [dimension]
+        and alarm.properties["Threshold"] == threshold
+        and alarm.properties["ComparisonOperator"] == "GreaterThanThreshold"
+        and alarm.properties.get("AlarmActions")
+        for alarm in platform.all(ALARM)
+    )
 
 
 @check
