@@ -22,8 +22,8 @@ from demo.database import SCHEMA
 from demo.snapshot import Snapshot
 from demo.stock_delivery import deliver_stock
 from emulator.cloud import Cloud
+from emulator.deploy import deploy
 from stacks.environments import DEV
-from tests.support.direct_deployment import deploy_directly
 from tests.support.grants import cloud_recording_grants, resources_of
 from tests.support.listeners import subscribe
 from tests.support.orders_platform import SKU, STOCK, Platform
@@ -75,7 +75,7 @@ def platform(
     app = new_app(outdir=str(assembly))
     compose(app, replace(DEV, saga_type=request.param, operators_client=True))
     app.synth()
-    outputs = deploy_directly(cloud, assembly=assembly)
+    outputs = deploy(cloud, assembly=assembly, progress=lambda _: None)
     disable_schedules(cloud, *(f"Jobs{job}" for job in JOBS))
     deliver_stock(cloud, outputs["ReceiveStockFunction"], database)
     customers = api_client.create_customers(cloud, outputs, "ada", "bob")
