@@ -17,9 +17,9 @@ CONFIG = Config(
 
 
 # For a request that botocore must not repeat, because the outcome of the first may be unknown. Only
-# a person can find it out, so the read time-out is as long as the functions' 15 s allow.
+# a person can find it out, so the read time-out is as long as the functions' 29 s allow.
 SINGLE_ATTEMPT = CONFIG.merge(
-    Config(read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1})
+    Config(read_timeout=25, retries={"mode": "standard", "total_max_attempts": 1})
 )
 
 

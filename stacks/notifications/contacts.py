@@ -46,7 +46,8 @@ class Contacts(Construct):
                 "API_URL": http_api.url,
             },
             # It waits long for SES's response, because a lost response cannot be requested again.
-            timeout=Duration.seconds(15),
+            # API Gateway waits 30 s at most.
+            timeout=Duration.seconds(29),
         )
         show_confirmation = request_function(
             id="ShowConfirmation", handler="notifications.show_confirmation", settings={}

@@ -18,7 +18,7 @@ from stacks.constructs.packages import PackagesLayer
 from stacks.constructs.table import ServiceTable
 from stacks.environments import Environment
 
-ANSWER_SECONDS = 15
+ANSWER_SECONDS = 29
 """It waits long for SES's response, because a lost response cannot be requested again."""
 FIRST_WAIT, SHORT_FIRST_WAIT = 10_000, 250
 """How long at most an e-mail that SES throttles waits before its second try, in milliseconds.
