@@ -7,6 +7,7 @@ makes the stacks of its templates. The demo and some tests use the command line,
 import io
 import json
 import zipfile
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -32,10 +33,7 @@ def deploy_directly(cloud: Cloud, *, assembly: Path) -> dict[str, str]:
     template_check.check_templates(templates)
     artifacts = json.loads((assembly / "manifest.json").read_text())["artifacts"]
     cloud.client("ssm").put_parameter(Name=BOOTSTRAP_VERSION, Value="99", Type="String")
-    for name in templates:
-        manifest = json.loads((assembly / f"{name}.assets.json").read_text())
-        for asset in manifest["files"].values():
-            _upload(cloud, assembly, asset)
+    _upload_assets(cloud, assembly, templates)
     outputs: dict[str, str] = {}
     order = TopologicalSorter(
         {name: set(artifacts[name].get("dependencies", ())) & set(templates) for name in templates}
@@ -52,17 +50,22 @@ def deploy_directly(cloud: Cloud, *, assembly: Path) -> dict[str, str]:
     return outputs
 
 
-def _upload(cloud: Cloud, assembly: Path, asset: Any) -> None:
-    """Put a file, or a folder as an archive, where its stack looks for it."""
+def _upload_assets(cloud: Cloud, assembly: Path, stacks: Iterable[str]) -> None:
+    """Put the files, and the folders as archives, where the stacks look for them."""
     s3 = cloud.client("s3")
-    path = assembly / asset["source"]["path"]
-    content = path.read_bytes() if path.is_file() else _zipped(path)
-    for place in asset["destinations"].values():
-        bucket = _in(cloud, place["bucketName"])
-        if bucket not in {each["Name"] for each in s3.list_buckets()["Buckets"]}:
-            where = {"LocationConstraint": cloud.region}
-            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
-        s3.put_object(Bucket=bucket, Key=place["objectKey"], Body=content)
+    buckets = set[str]()
+    for stack in stacks:
+        manifest = json.loads((assembly / f"{stack}.assets.json").read_text())
+        for asset in manifest["files"].values():
+            path = assembly / asset["source"]["path"]
+            content = path.read_bytes() if path.is_file() else _zipped(path)
+            for place in asset["destinations"].values():
+                bucket = _resolved(cloud, place["bucketName"])
+                if bucket not in buckets:
+                    where = {"LocationConstraint": cloud.region}
+                    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+                    buckets.add(bucket)
+                s3.put_object(Bucket=bucket, Key=place["objectKey"], Body=content)
 
 
 def _zipped(folder: Path) -> bytes:
@@ -76,7 +79,7 @@ def _zipped(folder: Path) -> bytes:
 def _make_stack(cloud: Cloud, name: str, template: str) -> dict[str, str]:
     """Make a stack of the template at an ``s3:`` URL; return its outputs."""
     cloudformation = cloud.client("cloudformation")
-    bucket, _, key = _in(cloud, template).removeprefix("s3://").partition("/")
+    bucket, _, key = _resolved(cloud, template).removeprefix("s3://").partition("/")
     url = f"https://s3.{cloud.region}.amazonaws.com/{bucket}/{key}"
     cloudformation.create_stack(
         StackName=name, TemplateURL=url, Capabilities=["CAPABILITY_NAMED_IAM"]
@@ -91,6 +94,6 @@ def _make_stack(cloud: Cloud, name: str, template: str) -> dict[str, str]:
     return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", ())}
 
 
-def _in(cloud: Cloud, text: str) -> str:
+def _resolved(cloud: Cloud, text: str) -> str:
     """Return a text of the assembly with the account and the region of the cloud."""
     return text.replace("${AWS::AccountId}", cloud.account).replace("${AWS::Region}", cloud.region)

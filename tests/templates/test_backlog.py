@@ -4,9 +4,11 @@ import pytest
 
 from bench.backlog import Backlog, play, row
 from bench.page_tables import SHOWN
+from lambdas.orders.resumption import RUN_FOR
 from stacks.constructs.saga.model import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS
 from stacks.environments import ENVIRONMENTS, PROD
-from tests.templates.synthesis import ROOT
+from tests.templates.kinds import FUNCTION
+from tests.templates.synthesis import ROOT, platform
 
 SAGAS = {"Standard": STANDARD_TIMEOUTS, "Express": EXPRESS_TIMEOUTS}
 
@@ -35,3 +37,10 @@ def test_no_order_is_lost_or_ends_twice():
         assert backlog.open == pytest.approx(backlog.found)
 
     assert backlog.ended == pytest.approx(3_000, rel=0.01)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_run_has_half_a_minute_left_for_the_last_page_that_it_takes_up(environment: str):
+    job = platform(environment).one(FUNCTION, "JobsRepublishStalled")
+
+    assert job.properties["Timeout"] >= RUN_FOR.total_seconds() + 30

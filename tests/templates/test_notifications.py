@@ -6,6 +6,7 @@ import pytest
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from lambdas.notifications.mail_sender import TRIES
+from lambdas.runtime.aws import SINGLE_ATTEMPT
 from stacks.environments import ENVIRONMENTS, LAPTOP, Environment
 from tests.templates.checks.common import CHECKS, permissions
 from tests.templates.kinds import ALARM, BUCKET, FUNCTION, INVOKE_CONFIG, RULE, SUBSCRIPTION
@@ -111,7 +112,16 @@ def test_mail_that_ses_throttles_waits_within_one_invocation(environment: str, w
     longest = sum(first * 2**n for n in range(TRIES - 1))
 
     assert wait - 1 < longest <= wait
-    assert mailer["Timeout"] == wait + 15
+    assert mailer["Timeout"] == wait + 29
+
+
+@pytest.mark.parametrize("function", [MAILER, "ContactsPutContact"])
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_answer_of_ses_that_comes_late_is_still_written_down(environment: str, function: str):
+    """A function that is cut off while it waits leaves a mail that nobody may send again."""
+    sends = platform(environment).one(FUNCTION, function).properties
+
+    assert sends["Timeout"] - vars(SINGLE_ATTEMPT)["read_timeout"] >= 4
 
 
 @pytest.mark.parametrize("function", [MAILER, "IssueInvoice"])

@@ -295,6 +295,6 @@ def test_boto3_does_not_retry_requests_to_ses():
     assert single["connect_timeout"] == default["connect_timeout"]
 
 
-def test_read_timeout_of_ses_is_close_to_the_functions_timeout():
+def test_ses_has_more_than_twice_the_usual_time_to_answer():
     default, single = options(CONFIG), options(SINGLE_ATTEMPT)
-    assert 2 * default["read_timeout"] < single["read_timeout"] < 29
+    assert 2 * default["read_timeout"] < single["read_timeout"]

@@ -16,7 +16,7 @@ from simulation import ledger
 
 _RUN = """
 from simulation import processes
-from tests.simulation.test_processes import serve
+from tests.integration.test_simulation_processes import serve
 processes.end_tidily_on_signals()
 with processes.pool(1) as pool:
     pool.submit(serve).result()
