@@ -20,13 +20,16 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.
 MAX_DIFFS = 1_000
 """This many differing items are yielded before the comparison goes on."""
 
+LEASE_KEY = " rebuild"
+"""The key of a rebuild's lease. No order, SKU or counter begins with a space."""
+
 Key = tuple[Any, ...]
 Item = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class DynamoTable:
-    """Reads a DynamoDB table consistently, page by page; ``table`` is boto3's."""
+    """Reads a DynamoDB table consistently, page by page, but no lease; ``table`` is boto3's."""
 
     table: Any
     client: "DynamoDBClient" = field(repr=False)
@@ -79,7 +82,9 @@ class DynamoTable:
 
     def _by_key(self, items: Sequence[Item]) -> dict[Key, Item]:
         names = self.key_names
-        return {tuple(item[name] for name in names): item for item in items}
+        by_key = {tuple(item[name] for name in names): item for item in items}
+        by_key.pop((LEASE_KEY,) * len(names), None)
+        return by_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

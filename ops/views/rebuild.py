@@ -8,6 +8,7 @@ ten messages for each batch in progress, one shard's records, and a page of item
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from lambdas.contracts.envelope import EventEnvelope
 from lambdas.runtime.retry import RetryPolicy
 from ops.deployed import Deployed, OperationError
 from ops.views.compare import DynamoTable, Key, compare, still_differing
+from ops.views.lease import RebuildLease
 from ops.views.registry import Projector, View
 from ops.views.sources import RebuildContext
 
@@ -81,13 +83,14 @@ def _is_conflict(error: BaseException) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Target:
-    """One of the views, its tables, and what writes the idle one."""
+    """One of the views, its tables, and what leases and writes the idle one."""
 
     view: View
     slot: str
     """The number of the live table, as the stack's parameter has it."""
     live: DynamoTable
     idle: DynamoTable
+    lease: RebuildLease
     write: ProjectionWriter
     say: Progress
 
@@ -110,10 +113,26 @@ class Rebuild:
 
         It does not switch to a view that differs, unless with ``ignore_differences``. After a
         projection's bug was fixed, they have to differ.
+
+        Raises:
+            OperationError: another command rebuilds one of the views, or has switched it meanwhile.
         """
         began = datetime.now(UTC)
         outputs, slots = self.deployed.outputs_and_parameters(STACK)
-        targets = {name: self._target(name, outputs, slots) for name in self.views}
+        targets = {name: self._target(name, began, outputs, slots) for name in self.views}
+        with ExitStack() as leases:
+            for target in targets.values():
+                leases.enter_context(target.lease)
+            return self._run(targets, began, switch=switch, ignore_differences=ignore_differences)
+
+    def _run(
+        self,
+        targets: Mapping[str, _Target],
+        began: datetime,
+        *,
+        switch: bool,
+        ignore_differences: bool,
+    ) -> Mapping[str, bool]:
         first, say = next(iter(targets.values())), self._say(", ".join(targets))
 
         def write(bodies: Sequence[Any]) -> None:
@@ -126,7 +145,7 @@ class Rebuild:
         source = first.view.source(
             RebuildContext(
                 deployed=self.deployed,
-                name=f"rebuild-{first.view.name}-{began:%Y%m%dT%H%M%S%f}",
+                name=_rebuild_name(first.view, began),
                 began=began,
                 overlap=self.overlap,
                 idle=first.idle,
@@ -167,16 +186,20 @@ class Rebuild:
                 self._switch(target, catch_up)
         return equal
 
-    def _target(self, name: str, outputs: Mapping[str, str], slots: Mapping[str, str]) -> _Target:
-        view = self.views[name]
-        idle = outputs[f"{view.name}StandbyTable"]
+    def _target(
+        self, name: str, began: datetime, outputs: Mapping[str, str], slots: Mapping[str, str]
+    ) -> _Target:
+        view, say, dynamodb = self.views[name], self._say(name), self.deployed.client("dynamodb")
+        table = outputs[f"{view.name}StandbyTable"]
+        idle, owner = self._table(table), _rebuild_name(view, began)
         return _Target(
             view=view,
             slot=slots[f"{view.name}Slot"],
             live=self._table(outputs[f"{view.name}Table"]),
-            idle=self._table(idle),
-            write=ProjectionWriter(view, view.projector(idle, self.deployed.client("dynamodb"))),
-            say=self._say(name),
+            idle=idle,
+            lease=RebuildLease(view.name, idle, dynamodb=dynamodb, owner=owner, say=say),
+            write=ProjectionWriter(view, view.projector(table, dynamodb)),
+            say=say,
         )
 
     def _say(self, about: str) -> Progress:
@@ -212,6 +235,7 @@ class Rebuild:
         functions that started before the switch may have written to the old table.
         """
         self._check_is_idle(target)
+        target.lease.renew()
         name, other = target.view.name, {"0": "1", "1": "0"}[target.slot]
         target.say("switching")
         self.deployed.change(STACK, f"{name}Slot", other, meanwhile=catch_up)
@@ -229,3 +253,7 @@ class Rebuild:
 
     def _table(self, name: str) -> DynamoTable:
         return DynamoTable(self.deployed.table(name), self.deployed.session.resource("dynamodb"))
+
+
+def _rebuild_name(view: View, began: datetime) -> str:
+    return f"rebuild-{view.name}-{began:%Y%m%dT%H%M%S%f}"

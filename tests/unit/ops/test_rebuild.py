@@ -1,6 +1,7 @@
 """A rebuild of views, while other commands and functions work."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -35,6 +36,13 @@ class Source(RebuildSource):
         return 0
 
 
+class Lease(nullcontext[Any]):
+    """A lease that no other command wants."""
+
+    def renew(self) -> None:
+        pass
+
+
 Run = Callable[..., Mapping[str, bool]]
 
 
@@ -55,6 +63,7 @@ def rebuilt(monkeypatch: pytest.MonkeyPatch, slots: dict[str, str]) -> Run:
         for name, items in views.items():
             found[f"{name}Table"], found[f"{name}StandbyTable"] = tables(*items)
         monkeypatch.setattr(DynamoTable, "delete_all", lambda _: 0)
+        monkeypatch.setattr("ops.views.rebuild.RebuildLease", lambda *_, **__: Lease())
         monkeypatch.setattr(Rebuild, "_table", lambda _, name: found[name])
         slots.update(dict.fromkeys((f"{name}Slot" for name in views), "0"))
         deployed = SimpleNamespace(
