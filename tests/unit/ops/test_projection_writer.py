@@ -32,11 +32,12 @@ def test_rebuild_catches_up_once_more_after_the_switch():
         outputs_and_parameters=lambda _: ({}, {"TimelinesSlot": "0"}), change=change
     )
     rebuild = Rebuild(deployed=cast(Any, deployed), views={}, progress=lambda _: None)
-    target = SimpleNamespace(view=VIEWS["timelines"], slot="0", say=lambda _: None)
+    lease = SimpleNamespace(renew=lambda: done.append("renewed"))
+    target = SimpleNamespace(view=VIEWS["timelines"], slot="0", lease=lease, say=lambda _: None)
 
     rebuild._switch(cast(Any, target), lambda: done.append("caught up"))
 
-    assert done == ["caught up", ("Storefront", "TimelinesSlot", "1"), "caught up"]
+    assert done == ["renewed", "caught up", ("Storefront", "TimelinesSlot", "1"), "caught up"]
 
 
 class TestWriting:
