@@ -17,6 +17,7 @@ from ops.deployed import Deployed, OperationError
 from ops.orders import ledger
 from ops.orders.dead_letters import find_dead_letters
 from ops.orders.executions import UNKNOWN, Execution, execution_of, is_execution_arn, is_express
+from ops.orders.problems import missing_from_timeline
 from ops.orders.records import OrderRecords, Row
 from ops.orders.row_checks import RowError, check_row, parse_order
 
@@ -63,7 +64,8 @@ class RecordCollector:
             order = self.order()
             if order == before:
                 break
-        return self._with_dead_letters(known)
+        known = self._with_dead_letters(known)
+        return self._with_relay(known) if missing_from_timeline(known) else known
 
     def order(self) -> Row:
         """Return the order's row in the orders table.
@@ -111,6 +113,21 @@ class RecordCollector:
         why = {"dead_letters": "; ".join(unseen)} if unseen else {}
         unreadable = {**known.unreadable, **why}
         return replace(known, dead_letters=pieces, unreadable=unreadable)
+
+    def _with_relay(self, known: OrderRecords) -> OrderRecords:
+        """Add what Lambda says of the relay, which publishes the changes of the orders table."""
+        try:
+            table = self._outputs("Orders")["OrdersTable"]
+            described = self._client("dynamodb").describe_table(TableName=table)["Table"]
+            stream = described.get("LatestStreamArn", "")
+            mappings = self._client("lambda").list_event_source_mappings(EventSourceArn=stream)
+        except READ_ERRORS as error:
+            return replace(known, unreadable={**known.unreadable, "relay": _line(error)})
+        states = [
+            f"{each['State']}, and its last result was: {each.get('LastProcessingResult', 'none')}"
+            for each in mappings["EventSourceMappings"]
+        ]
+        return replace(known, relay="; ".join(states) or "not there: nothing reads the table")
 
     def _row(self, stack: str, output: str) -> Row | None:
         answer = self._client("dynamodb").get_item(

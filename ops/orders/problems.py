@@ -15,6 +15,8 @@ OVERDUE_AFTER = timedelta(minutes=10)
 
 Schedules run every minute, and views are seconds behind.
 """
+UNPUBLISHED_AFTER = timedelta(minutes=1)
+"""After this time, an event that is not in the timeline is late: that takes seconds."""
 MAX_NAMED = 10
 """How many of a timeline's missing events are named."""
 FORBIDDEN_WHEN_UNDONE = {
@@ -37,11 +39,7 @@ def find_problems(known: OrderRecords, *, now: datetime) -> Iterator[str]:
     yield from order_problems(order, now=now)
     yield from _contradictions(known)
     yield from _missing_next_step(known, order, now)
-    missing = _missing_from_timeline(known)
-    if missing and now - _time(order.changed_at) > OVERDUE_AFTER:
-        numbers = ", ".join(map(str, missing[:MAX_NAMED]))
-        more = " and more" if len(missing) > MAX_NAMED else ""
-        yield f"of the {order.sequence} events of orders, the timeline lacks {numbers}{more}"
+    yield from _unpublished(known, order, now)
     for entry in (known.records.get("payments") or {}).get("entries", ()):
         if not entry["published"] and now - _time(entry["occurred_at"]) > OVERDUE_AFTER:
             yield f"the ledger's {entry['kind']} was never published"
@@ -59,6 +57,20 @@ def order_problems(order: Order, *, now: datetime) -> Iterator[str]:
     since = _unattended_since(order)
     if is_stalled(order, now=int(now.timestamp())) and now - since > OVERDUE_AFTER:
         yield f"it is {order.state}, and no saga has worked on it since {since:%Y-%m-%d %H:%M:%S}"
+
+
+def _unpublished(known: OrderRecords, order: Order, now: datetime) -> Iterator[str]:
+    """Yield which of the order's own events have not reached its timeline, though they are late."""
+    missing = missing_from_timeline(known)
+    others = (order.attention_requested_at, *(hold.at for hold in order.holds))
+    last = max(_time(time) for time in (order.changed_at, *others) if time)
+    if not missing or now - last <= UNPUBLISHED_AFTER:
+        return
+    numbers = ", ".join(map(str, missing[:MAX_NAMED]))
+    more = " and more" if len(missing) > MAX_NAMED else ""
+    which = f"of the {order.sequence} events of orders, the timeline lacks {numbers}{more}"
+    relay = f"; the relay is {known.relay}" if known.relay else ""
+    yield f"{which}, the last since {last:%Y-%m-%d %H:%M:%S}: not published, or on their way{relay}"
 
 
 def _contradictions(known: OrderRecords) -> Iterator[str]:
@@ -105,7 +117,7 @@ def _unattended_since(order: Order) -> datetime:
     return _time(order.changed_at)
 
 
-def _missing_from_timeline(known: OrderRecords) -> list[int]:
+def missing_from_timeline(known: OrderRecords) -> list[int]:
     """Return the first sequence numbers of the order's own events that its timeline lacks.
 
     A row that somebody edited may count more events than fit into memory.

@@ -30,5 +30,7 @@ class OrderRecords:
     """The row of each other service; None where it has none. The storefront's is its timeline."""
     executions: Sequence[Execution] = ()
     dead_letters: Sequence[OrderDeadLetter] = ()
+    relay: str = ""
+    """What Lambda says of the relay of the orders table, if an event has not been seen yet."""
     unreadable: Mapping[str, str]
     """Why a service's records could not be read, by service. It is not in ``records``."""

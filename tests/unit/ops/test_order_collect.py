@@ -60,6 +60,7 @@ class Account:
         self.changes = changes
         self.histories = history
         self.asked: list[str] = []
+        self.mappings: list[dict[str, str]] = []
 
     def outputs(self, stack: str) -> Mapping[str, str]:
         if stack == self.without:
@@ -82,6 +83,13 @@ class Account:
             self.changes -= 1
             row = {**self.tables[TableName], "sequence": self.changes + 1}
         return {"Item": any_item(row)} if row else {}
+
+    def describe_table(self, *, TableName: str) -> Any:  # noqa: N803
+        return {"Table": {"LatestStreamArn": f"arn/{TableName}/stream"}}
+
+    def list_event_source_mappings(self, *, EventSourceArn: str) -> Any:  # noqa: N803
+        assert EventSourceArn == "arn/OrdersTable/stream"
+        return {"EventSourceMappings": self.mappings}
 
     def get_paginator(self, verb: str) -> "Account":
         assert verb == "get_execution_history"
@@ -215,6 +223,28 @@ class TestCollecting:
         assert set(known.unreadable) == {service}
         assert service not in known.records
         assert list(render_lines(trace_document(known, now=NOW)))
+
+    @pytest.mark.parametrize(
+        ("mappings", "said"),
+        [
+            ([], "not there: nothing reads the table"),
+            (
+                [{"State": "Enabled", "LastProcessingResult": "PROBLEM: Function call failed"}],
+                "Enabled, and its last result was: PROBLEM: Function call failed",
+            ),
+            ([{"State": "Disabled"}], "Disabled, and its last result was: none"),
+        ],
+    )
+    def test_relay_is_asked_while_an_event_has_not_been_seen(
+        self, mappings: list[dict[str, str]], said: str
+    ):
+        account = Account(CLAIMED)
+        account.mappings = mappings
+        assert self.collect(account).relay == said
+        account.tables["TimelinesTable"] = {"order_id": ID} | {
+            f"orders/{n}": {"event": "OrderPlaced", "at": at(0)} for n in (1, 2, 3)
+        }
+        assert self.collect(account).relay == ""
 
     def test_execution_that_is_no_arn_is_shown_as_unknown(self):
         known = self.collect(Account(order("REJECTED", by=["nonsense"])))

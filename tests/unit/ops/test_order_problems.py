@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from lambdas.contracts.codec import encode
-from ops.orders.problems import OVERDUE_AFTER, find_problems
+from ops.orders.problems import OVERDUE_AFTER, UNPUBLISHED_AFTER, find_problems
 from ops.orders.records import OrderRecords
 from tests.unit.ops.order_samples import (
     ARN,
@@ -123,7 +123,8 @@ class TestProblems:
             ),
             (
                 changed(REJECTED, storefront=seen("orders/2 OrderRejected 2")),
-                "of the 2 events of orders, the timeline lacks 1",
+                "of the 2 events of orders, the timeline lacks 1, the last since"
+                " 2026-12-01 08:26:02: not published, or on their way",
             ),
             (
                 changed(DISPATCHED, payments=charge("TAKEN", "CHARGE", published=False)),
@@ -152,7 +153,6 @@ class TestProblems:
         soon = datetime.fromisoformat(at(9)) + OVERDUE_AFTER / 2
         for known in (
             PLACED,
-            changed(REJECTED, storefront=None),
             changed(DISPATCHED, payments=charge("TAKEN", "CHARGE", published=False)),
         ):
             assert list(find_problems(known, now=soon)) == []
@@ -174,7 +174,8 @@ class TestProblems:
         assert list(find_problems(TROUBLED, now=NOW)) == [
             "RefundPayment failed for good and waits for a person",
             "it is CANCELLED, and payments has it TAKEN",
-            "of the 5 events of orders, the timeline lacks 4, 5",
+            "of the 5 events of orders, the timeline lacks 4, 5, the last since"
+            " 2026-12-01 08:26:09: not published, or on their way",
             "the ledger's CHARGE was never published",
             "orders/Repair has a dead letter of it: RefundPayment: no answer",
         ]
@@ -186,4 +187,18 @@ class TestProblems:
 
         (said,) = [each for each in find_problems(known, now=NOW) if "timeline lacks" in each]
 
-        assert said.endswith("lacks 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and more")
+        assert "lacks 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and more, the last since" in said
+
+    def test_unpublished_order_is_a_problem_after_a_minute(self):
+        """The relay may be stuck: an operator must not read that nothing is wrong."""
+        known = replace(
+            changed(PLACED, storefront=None), relay="Enabled, and its last result was: PROBLEM"
+        )
+        last = datetime.fromisoformat(at(0.2))
+
+        assert list(find_problems(known, now=last + UNPUBLISHED_AFTER)) == []
+        assert list(find_problems(known, now=last + UNPUBLISHED_AFTER + timedelta(seconds=1))) == [
+            "of the 2 events of orders, the timeline lacks 1, 2, the last since"
+            " 2026-12-01 08:26:00: not published, or on their way;"
+            " the relay is Enabled, and its last result was: PROBLEM"
+        ]
