@@ -26,7 +26,11 @@ CHOOSE = "deploy it, or choose another --env or Region"
 """What to do if a stack is not there."""
 FINISH = "finish the deployment"
 """What to do if a part of the platform is not there."""
-CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 10})
+CONFIG = Config(
+    connect_timeout=5,
+    max_pool_connections=40,
+    retries={"mode": "standard", "total_max_attempts": 10},
+)
 """Once AWS has answered. Before, one connection error ends the command: see ``FirstContact``."""
 ASKED_FIRST = ("cloudformation", "sts")
 """The services that commands ask first; they answer at once."""
