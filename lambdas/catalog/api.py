@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from lambdas.contracts.catalog import MAX_OFFERS, Offer
+from lambdas.contracts.problems import UNREADABLE
 from lambdas.contracts.requests import Items, Sku, Text, WholeNumber
 from lambdas.contracts.routes import OPERATOR, Route
 from lambdas.contracts.values import Time
@@ -101,5 +102,6 @@ ROUTES = (
         path=ProductPath,
         body=PutProduct,
         responses={200: CatalogProduct},
+        problems=(UNREADABLE,),
     ),
 )

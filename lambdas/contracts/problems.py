@@ -57,6 +57,11 @@ NOT_FOUND = ProblemType(status=404, name="not-found", title="There is no such th
 BODY_TOO_LARGE = ProblemType(
     status=413, name="body-too-large", title="The request's body is too large"
 )
+UNREADABLE = ProblemType(
+    status=503,
+    name="unreadable",
+    title="A record cannot be read until an operator has mended it",
+)
 
 
 class ProblemError(Exception):

@@ -6,7 +6,13 @@ from typing import Annotated
 from lambdas.contracts.bounds import TextBounds
 from lambdas.contracts.catalog import Offer
 from lambdas.contracts.order_states import OrderState
-from lambdas.contracts.problems import NOT_FOUND, FieldProblem, Problem, ProblemType
+from lambdas.contracts.problems import (
+    NOT_FOUND,
+    UNREADABLE,
+    FieldProblem,
+    Problem,
+    ProblemType,
+)
 from lambdas.contracts.requests import Items, Sku, Text, WholeNumber
 from lambdas.contracts.routes import Route
 from lambdas.contracts.values import PricedLine, Time
@@ -147,20 +153,20 @@ ROUTES = (
         headers=PlaceOrderHeaders,
         body=PlaceOrder,
         responses={202: OrderStatus},
-        problems=(KEY_REUSED, PRICE_NOT_ON_OFFER, CUSTOMER_LIMIT, BUSY),
+        problems=(KEY_REUSED, PRICE_NOT_ON_OFFER, CUSTOMER_LIMIT, BUSY, UNREADABLE),
     ),
     Route(
         key="GET /orders/{order_id}",
         summary="Read an order",
         path=OrderPath,
         responses={200: OrderView},
-        problems=(NOT_FOUND,),
+        problems=(NOT_FOUND, UNREADABLE),
     ),
     Route(
         key="DELETE /orders/{order_id}",
         summary="Cancel an order: 202 while it is being undone, 200 once it is",
         path=OrderPath,
         responses={200: OrderStatus, 202: OrderStatus},
-        problems=(NOT_FOUND, TOO_LATE, PAYMENT_DISPUTED),
+        problems=(NOT_FOUND, TOO_LATE, PAYMENT_DISPUTED, UNREADABLE),
     ),
 )

@@ -54,12 +54,17 @@ class Orders:
         return same_request(stored, order) if stored else None
 
     def find(self, order_id: str, *, customer_id: str | None = None) -> Order | None:
-        """Return the order; None if it does not exist, has expired, or is another customer's."""
+        """Return the order; None if it does not exist, has expired, or is another customer's.
+
+        Raises:
+            ContractError: it is this customer's, and its row cannot be read.
+        """
         row = self._row(order_id) if is_order_id(order_id) else None
         if row is None or is_tombstone(row):
             return None
-        order = order_of(row)
-        return order if customer_id in (None, order.customer_id) else None
+        if customer_id not in (None, row.get("customer_id")):
+            return None
+        return order_of(row)
 
     def update(
         self, order_id: str, *, customer_id: str | None = None, change: Callable[[Order], Order]

@@ -12,15 +12,17 @@ from hashlib import sha256
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
+from lambdas.contracts.codec import ContractError
 from lambdas.contracts.problems import (
     BODY_TOO_LARGE,
+    UNREADABLE,
     FieldProblem,
     InvalidRequestError,
     ProblemError,
 )
 from lambdas.contracts.requests import parse_request
 from lambdas.contracts.responses import encode_response
-from lambdas.runtime.log import log
+from lambdas.runtime.log import log, log_error
 
 T = TypeVar("T")
 Request = Mapping[str, Any]
@@ -36,7 +38,11 @@ _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def answer_problems(handler: Callable[[Any, Any], Response]) -> Callable[[Any, Any], Response]:
-    """Decorate a handler: if it raises ProblemError, log it and return it as the response."""
+    """Decorate a handler: if it raises ProblemError, log it and return it as the response.
+
+    If it raises ContractError, a row cannot be read, because somebody edited it. The response says
+    so, and nothing of the row; the log names it. Too many of these responses raise the API's alarm.
+    """
 
     @wraps(handler)
     def answered(event: Request, context: object) -> Response:
@@ -46,6 +52,12 @@ def answer_problems(handler: Callable[[Any, Any], Response]) -> Callable[[Any, A
             fields = [each.field for each in refusal.errors][:10]
             log("request_refused", problem=refusal.kind.name, fields=fields)
             return problem_response(refusal)
+        except ContractError as error:
+            key, request = dict(path_parameters(event)), event.get("requestContext", {})
+            asked = {"key": key, "request_id": request.get("requestId")}
+            log_error("row_unreadable", **asked, error=str(error))
+            text = "nothing is lost, but a record of this cannot be read now; we look into it"
+            return problem_response(ProblemError(UNREADABLE, text))
 
     return answered
 

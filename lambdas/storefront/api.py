@@ -5,7 +5,7 @@ from typing import Annotated
 
 from lambdas.contracts.catalog import Offer
 from lambdas.contracts.order_states import OrderState
-from lambdas.contracts.problems import NOT_FOUND
+from lambdas.contracts.problems import NOT_FOUND, UNREADABLE
 from lambdas.contracts.requests import Choice, Sku, Text
 from lambdas.contracts.responses import UNLIMITED
 from lambdas.contracts.routes import OPERATOR, Route
@@ -13,7 +13,10 @@ from lambdas.contracts.values import Money, Time
 from lambdas.storefront.sales import MINUTE, PRODUCT, Total
 
 MAX_PAGE_SIZE = 100
-MAX_PAGE_TOKEN = 400
+MAX_SALES = 1_000
+"""The most counters of a page of sales: a day has 1,440 minutes, and more products may be sold."""
+MAX_PAGE_TOKEN = 1_400
+"""A sort key has at most 1,024 bytes, and its token a third more."""
 BAD_PAGE = "must be what the page before gave as next"
 BAD_DAY = "must be a day, such as 2026-12-01"
 
@@ -56,7 +59,10 @@ class ListOrdersQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SalesQuery:
-    """The query parameters: the day (UTC), and whether to count by minute or by product."""
+    """The query parameters: the day (UTC), whether to count by minute or by product, and the page.
+
+    ``limit`` is the size of a page; ``page`` its token.
+    """
 
     day: Annotated[
         str,
@@ -67,6 +73,22 @@ class SalesQuery:
         ),
     ]
     per: Annotated[str, Choice(among=(MINUTE, PRODUCT))]
+    limit: Annotated[
+        str,
+        Text(
+            maximum=4,
+            pattern="0*[1-9][0-9]{0,2}|1000",
+            hint=f"must be a whole number from 1 to {MAX_SALES}",
+        ),
+    ] = "100"
+    page: Annotated[
+        str | None,
+        Text(
+            maximum=MAX_PAGE_TOKEN,
+            pattern="[A-Za-z0-9_-]+",
+            hint=BAD_PAGE,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,11 +164,15 @@ class SalesCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sales:
-    """The sales of a day (UTC)."""
+    """Some sales of a day (UTC), sorted by minute or SKU, and by currency.
+
+    ``next`` is the next page's token; null after the last page.
+    """
 
     day: str
     per: str
-    sales: Annotated[tuple[SalesCount, ...], UNLIMITED]
+    sales: tuple[SalesCount, ...]
+    next: str | None
 
 
 ROUTES = (
@@ -155,7 +181,7 @@ ROUTES = (
         summary="Read a product's name and offers, and how much of it can be bought",
         path=ProductPath,
         responses={200: ShownProduct},
-        problems=(NOT_FOUND,),
+        problems=(NOT_FOUND, UNREADABLE),
     ),
     Route(
         key="GET /orders",

@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     rows, position = view.find_page(http.caller_id(event), page)
     orders = tuple(order for row in rows if (order := listed_order(row)))
     log("orders_listed", found=len(orders))
-    following = encode_page_token(position) if position else None
+    following = encode_page_token(position) or None
     return http.cached_response(event, OrdersPage(orders=orders, next=following))
 
 

@@ -20,6 +20,19 @@ class PageRequest:
     """The ``listing_key`` of the previous page's last order; empty for the first page."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SalesRequest:
+    """A request for one page of a day's counters."""
+
+    day: str
+    per: str
+    """MINUTE or PRODUCT."""
+    limit: int
+    """The most counters of the page."""
+    after: str
+    """The sort key of the previous page's last counter; empty for the first page."""
+
+
 def parse_page_request(parameters: Mapping[str, str]) -> PageRequest:
     """Parse ``limit`` and ``page``.
 
@@ -28,32 +41,39 @@ def parse_page_request(parameters: Mapping[str, str]) -> PageRequest:
     """
     query = parse_request(ListOrdersQuery, parameters)
     after = "" if query.page is None else _decode_page_token(query.page)
+    if query.page is not None and not all(after.partition("#")):
+        raise _bad_page()
     return PageRequest(limit=int(query.limit), after=after)
 
 
-def encode_page_token(listing_key: str) -> str:
-    """Return the token of the page that begins after the order with this listing key."""
-    return urlsafe_b64encode(listing_key.encode()).decode().rstrip("=")
+def encode_page_token(position: str) -> str:
+    """Return the token of the page that begins after this position; empty after the last page."""
+    return urlsafe_b64encode(position.encode()).decode().rstrip("=")
 
 
 def _decode_page_token(token: str) -> str:
     try:
-        listing_key = urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+        if position := urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode():
+            return position
     except ValueError:
-        listing_key = ""
-    if not all(listing_key.partition("#")):
-        raise InvalidRequestError([FieldProblem(field="page", problem=BAD_PAGE)])
-    return listing_key
+        raise _bad_page() from None
+    raise _bad_page()
 
 
-def parse_sales_query(parameters: Mapping[str, str]) -> tuple[str, str]:
-    """Parse ``day`` and ``per``.
+def _bad_page() -> InvalidRequestError:
+    return InvalidRequestError([FieldProblem(field="page", problem=BAD_PAGE)])
+
+
+def parse_sales_query(parameters: Mapping[str, str]) -> SalesRequest:
+    """Parse ``day``, ``per``, ``limit`` and ``page``.
 
     Raises:
         InvalidRequestError: naming every invalid parameter.
     """
     query = parse_request(SalesQuery, parameters)
     try:
-        return date.fromisoformat(query.day).isoformat(), query.per
+        day = date.fromisoformat(query.day).isoformat()
     except ValueError:
         raise InvalidRequestError([FieldProblem(field="day", problem=BAD_DAY)]) from None
+    after = "" if query.page is None else _decode_page_token(query.page)
+    return SalesRequest(day=day, per=query.per, limit=int(query.limit), after=after)

@@ -105,16 +105,25 @@ def sum_increments(sales: Iterable[Sale]) -> dict[CounterKey, dict[str, int]]:
     return sums
 
 
-def render_sales(per: str, rows: Iterable[tuple[str, Mapping[str, int]]]) -> list[dict[str, Any]]:
-    """Return a day's counters by minute or SKU. Each is the sum over its buckets."""
+def render_sales(
+    per: str, rows: Iterable[tuple[str, Mapping[str, int]]], *, limit: int, complete_to: str
+) -> tuple[list[dict[str, Any]], str]:
+    """Return a page of counters by minute or SKU, and the sort key after which the next begins.
+
+    Each is the sum over its buckets. The rows are all up to the sort key ``complete_to``, or all
+    of the day if it is empty. The returned key is empty after the last page.
+    """
     sums: dict[str, dict[str, int]] = {}
     for sort_key, counts in rows:
         _add_counts(sums.setdefault(sort_key, {}), counts)
     what = {MINUTE: "minute", PRODUCT: "sku"}[per]
-    return [
-        {what: sort_key.rpartition("/")[0], "currency": sort_key.rpartition("/")[2], **counts}
-        for sort_key, counts in sorted(sums.items())
+    keys = sorted(sums)
+    page = [
+        {what: sort_key.rpartition("/")[0], "currency": sort_key.rpartition("/")[2]}
+        | sums[sort_key]
+        for sort_key in keys[:limit]
     ]
+    return page, keys[limit - 1] if len(keys) > limit else complete_to
 
 
 def _add_counts(sums: dict[str, int], counts: Mapping[str, int]) -> None:

@@ -15,7 +15,7 @@ from lambdas.storefront.sales import BUCKETS, Counts, Sale, partition_key, sum_i
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-    from lambdas.storefront.queries import PageRequest
+    from lambdas.storefront.queries import PageRequest, SalesRequest
 
 
 MAX_ATTRIBUTES = 100
@@ -170,28 +170,41 @@ class SalesView:
                 uncounted = new
         return len(uncounted)
 
-    def read_counters(self, day: str, per: str) -> Iterator[tuple[str, dict[str, int]]]:
-        """Yield a day's counters, by minute or product, each as sort key and counts.
+    def read_counters(
+        self, request: "SalesRequest"
+    ) -> tuple[list[tuple[str, dict[str, int]]], str]:
+        """Return a page's counters, each as sort key and counts, and how far they are complete.
 
         A counter is spread over buckets, so its sort key comes once for each bucket that has it. A
-        row that has no counts, because somebody edited it, is left out.
+        row that has no counts, because somebody edited it, is left out. They are complete up to the
+        returned sort key: a bucket has more after it. If it is empty, no bucket has more.
         """
-        pages = self._dynamodb.get_paginator("query")
+        found: list[dict[str, Any]] = []
+        ends: list[str] = []
         for bucket in range(BUCKETS):
-            for page in pages.paginate(
-                TableName=self._table,
-                KeyConditionExpression="#partition_key = :partition_key",
-                ExpressionAttributeNames={"#partition_key": "partition_key"},
-                ExpressionAttributeValues=to_item(
-                    {":partition_key": partition_key(day, per, bucket)}
-                ),
-            ):
-                for row in map(from_item, page["Items"]):
-                    try:
-                        yield row["sort_key"], encode(decode(Counts, row))
-                    except ContractError as error:
-                        key = f"{row['partition_key']} {row['sort_key']}"
-                        log_error("counter_left_out", key=key, error=str(error))
+            rows = list(islice(self._rows_after(request, bucket), request.limit + 1))
+            if len(rows) > request.limit:
+                ends.append(rows[-1]["sort_key"])
+            found += rows
+        end = min(ends, default="")
+        counted = ((row["sort_key"], _counts(row)) for row in found)
+        return [(key, counts) for key, counts in counted if counts and (not end or key <= end)], end
+
+    def _rows_after(self, request: "SalesRequest", bucket: int) -> Iterator[dict[str, Any]]:
+        condition = "#partition_key = :partition_key"
+        values = {":partition_key": partition_key(request.day, request.per, bucket)}
+        if request.after:
+            condition += " AND sort_key > :after"
+            values[":after"] = request.after
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames={"#partition_key": "partition_key"},
+            ExpressionAttributeValues=to_item(values),
+            PaginationConfig={"PageSize": request.limit + 1},
+        )
+        for page in pages:
+            yield from map(from_item, page["Items"])
 
     def _put_counted_marker(self, sale: Sale) -> dict[str, Any]:
         return {
@@ -211,6 +224,16 @@ class SalesView:
             "ExpressionAttributeNames": {f"#{name}": name for name in counts},
             "ExpressionAttributeValues": to_item({f":{n}": c for n, c in counts.items()}),
         }
+
+
+def _counts(row: Mapping[str, Any]) -> dict[str, int] | None:
+    """Return the counts of a counter's row; None, and log its key, if it has none."""
+    try:
+        return encode(decode(Counts, row))
+    except ContractError as error:
+        key = f"{row['partition_key']} {row['sort_key']}"
+        log_error("counter_left_out", key=key, error=str(error))
+        return None
 
 
 def _row(dynamodb: "DynamoDBClient", table: str, key: str, value: str) -> dict[str, Any]:

@@ -58,3 +58,29 @@ class TestHandlers:
 
         shown = json.loads(answer["body"])
         assert (answer["statusCode"], shown["name"], shown["available"]) == (200, "Article A", 7)
+
+    @pytest.mark.parametrize(
+        ("table", "column"), [("AVAILABILITY_TABLE", "available"), ("PRODUCTS_TABLE", "offers")]
+    )
+    def test_product_with_a_row_that_cannot_be_read_is_said_to_be_so(
+        self,
+        load_handler: Callable[..., Any],
+        tables: dict[str, str],
+        dynamodb: Any,
+        table: str,
+        column: str,
+    ):
+        get = load_handler("lambdas.storefront.get_product", **tables)
+        AvailabilityView(tables["AVAILABILITY_TABLE"], dynamodb=dynamodb).put_if_newer(STOCK)
+        ProductView(tables["PRODUCTS_TABLE"], dynamodb=dynamodb).put_if_newer(PRODUCT)
+        dynamodb.update_item(
+            TableName=tables[table],
+            Key={"sku": {"S": "A"}},
+            UpdateExpression=f"SET {column} = :bad",
+            ExpressionAttributeValues={":bad": {"S": "many"}},
+        )
+
+        answer = get({"pathParameters": {"sku": "A"}}, None)
+
+        assert answer["statusCode"] == 503
+        assert json.loads(answer["body"])["type"] == "urn:problem-type:orders:unreadable"

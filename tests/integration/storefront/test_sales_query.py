@@ -77,6 +77,44 @@ class TestSales:
         assert (status, [each["sku"] for each in content["sales"]]) == (200, ["85123A", "W/71053"])
         assert "2026-12-01/product/0 A/GBP" in capsys.readouterr().out
 
+    @pytest.mark.parametrize("limit", ["1", "2", "3", "1000"])
+    @pytest.mark.parametrize("edited", [(), ("A/GBP", "A/USD", "Z/GBP")], ids=["", "edited"])
+    def test_pages_together_have_every_counter_once_and_whole(
+        self, get: Get, table: str, dynamodb: Any, limit: str, edited: tuple[str, ...]
+    ):
+        """Edited rows fill a bucket's page without a counter to show."""
+        for sku in edited:
+            add_row(dynamodb, table, sku, orders="many")
+        _, whole = get(day="2026-12-01", per="product")
+        pages: list[Any] = []
+        page: dict[str, str] = {}
+        while True:
+            status, content = get(day="2026-12-01", per="product", limit=limit, **page)
+            assert status == 200
+            assert len(content["sales"]) <= int(limit)
+            pages.append(content["sales"])
+            if content["next"] is None:
+                break
+            page = {"page": content["next"]}
+
+        assert [each for some in pages for each in some] == whole["sales"]
+        assert len(whole["sales"]) == 2
+
+    def test_sum_that_is_larger_than_any_can_be_is_left_out(
+        self, get: Get, table: str, dynamodb: Any
+    ):
+        add_row(dynamodb, table, "85123A/GBP", orders=1, units=1, amount=10**38 - 1)
+
+        status, content = get(day="2026-12-01", per="product")
+
+        assert (status, [each["sku"] for each in content["sales"]]) == (200, ["W/71053"])
+
+    @pytest.mark.parametrize("bad", [{"limit": "0"}, {"limit": "1001"}, {"page": "_"}])
+    def test_bad_page_is_named(self, get: Get, bad: dict[str, str]):
+        status, content = get(day="2026-12-01", per="product", **bad)
+
+        assert (status, [each["field"] for each in content["errors"]]) == (400, [*bad])
+
     def test_sales_of_another_day_are_empty(self, get: Get):
         assert get(day="2026-12-02", per="product")[1]["sales"] == []
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import decode
-from lambdas.storefront.api import Sales, Timeline
+from lambdas.storefront.api import MAX_SALES, Sales, Timeline
 
 COUNT: dict[str, Any] = {"currency": "GBP", "orders": 1, "units": 1, "amount": 1}
 ENTRY: dict[str, Any] = {"service": "orders", "event": "Held", "at": "2026-12-01T08:26:00.000Z"}
@@ -14,7 +14,7 @@ ENTRY: dict[str, Any] = {"service": "orders", "event": "Held", "at": "2026-12-01
 @pytest.mark.parametrize(
     ("kind", "content"),
     [
-        (Sales, {"day": "2026-12-01", "per": "minute", "sales": [COUNT] * 1_440}),
+        (Sales, {"day": "d", "per": "minute", "sales": [COUNT] * MAX_SALES, "next": None}),
         (Timeline, {"order_id": "o1", "events": [ENTRY] * 1_001}),
     ],
 )

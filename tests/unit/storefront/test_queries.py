@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.problems import InvalidRequestError
 from lambdas.storefront.queries import (
+    SalesRequest,
     encode_page_token,
     parse_page_request,
     parse_sales_query,
@@ -39,7 +40,9 @@ class TestParameters:
 
         assert parse_page_request({}).limit == 20
         assert parse_page_request({"limit": "100", "page": encode_page_token(after)}).after == after
-        assert parse_sales_query({"day": "2026-12-01", "per": "minute"}) == ("2026-12-01", "minute")
+        assert parse_sales_query({"day": "2026-12-01", "per": "minute"}) == SalesRequest(
+            day="2026-12-01", per="minute", limit=100, after=""
+        )
 
     @pytest.mark.parametrize(
         ("parameters", "fields"),

@@ -45,9 +45,11 @@ class TestSales:
     def test_sku_may_contain_the_separator(self):
         counts = {"orders": 1, "units": 2, "amount": 678}
 
-        assert render_sales(PRODUCT, [("W/71053/GBP", counts), ("W/71053/GBP", counts)]) == [
-            {"sku": "W/71053", "currency": "GBP", "orders": 2, "units": 4, "amount": 1_356}
-        ]
+        rows = [("W/71053/GBP", counts), ("W/71053/GBP", counts)]
+        assert render_sales(PRODUCT, rows, limit=9, complete_to="") == (
+            [{"sku": "W/71053", "currency": "GBP", "orders": 2, "units": 4, "amount": 1_356}],
+            "",
+        )
 
     @pytest.mark.parametrize(("skus", "groups"), [(48, [2]), (49, [1, 1])])
     def test_large_orders_are_split_into_transactions(self, skus: int, groups: list[int]):

@@ -1,5 +1,10 @@
 """A customer sees their own order, and nobody else's."""
 
+import json
+from typing import Any
+
+import pytest
+
 from lambdas.contracts.order_states import OrderState
 from tests.support.order_api import Handler, content
 from tests.support.order_requests import BODY, query, request
@@ -27,3 +32,38 @@ class TestGetOrder:
 
         assert strangers["statusCode"] == unknown["statusCode"] == 404
         assert strangers["body"].replace(order_id, "unknown") == unknown["body"]
+
+    def test_order_whose_row_cannot_be_read_is_said_to_be_so_to_its_customer_only(
+        self,
+        place_order: Handler,
+        get_order: Handler,
+        cancel_order: Handler,
+        dynamodb: Any,
+        table: str,
+        capsys: pytest.CaptureFixture[str],
+    ):
+        order_id = content(place_order(request(), None))["order_id"]
+        dynamodb.update_item(
+            TableName=table,
+            Key={"order_id": {"S": order_id}},
+            UpdateExpression="SET country = :bad",
+            ExpressionAttributeValues={":bad": {"N": "7"}},
+        )
+        capsys.readouterr()
+
+        answers = [
+            get_order(query(order_id), None),
+            cancel_order(query(order_id), None),
+            place_order(request(), None),
+        ]
+
+        logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [answer["statusCode"] for answer in answers] == [503] * 3
+        assert {content(answer)["type"] for answer in answers} == {
+            "urn:problem-type:orders:unreadable"
+        }
+        assert {(line["message"], line["level"]) for line in logged} == {
+            ("row_unreadable", "ERROR")
+        }
+        assert logged[0]["key"] == {"order_id": order_id}
+        assert get_order(query(order_id, customer="12583"), None)["statusCode"] == 404
