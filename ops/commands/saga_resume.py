@@ -51,12 +51,12 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
             try:
                 invoke_function(client("lambda"), function, {"order_id": order_id})
                 resumed += 1
-            except ActionFailedError as reason:
-                if str(reason).startswith(f"{NotDeferredError.__name__}:"):
+            except ActionFailedError as refusal:
+                if refusal.error == NotDeferredError.__name__:
                     # The job, or another command, was faster.
                     went_on += 1
                 else:
-                    failed[order_id] = str(reason)
+                    failed[order_id] = refusal.why
     finally:
         # An interrupted command says what it has done.
         if arguments.json:
@@ -66,10 +66,11 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
             # Else an operator who has just listed more of them would miss some.
             others = f"{worked_on} other{'s' if worked_on > 1 else ''}"
             busy = [f"a saga works on {others} already"] if worked_on else []
-            gone = [f"{went_on} went on meanwhile"] if went_on else []
+            they = "them" if went_on > 1 else "it"
+            gone = [f"{went_on} went on before this reached {they}"] if went_on else []
             to_do = f"{len(selected)} to resume" + ("; to do it, add --yes" if selected else "")
             done = f"{resumed} resumed" if arguments.yes else to_do
-            failures = [f"{id}: {why}" for id, why in failed.items()]
+            failures = [f"order {id} was not resumed: {why}" for id, why in failed.items()]
             print_text("\n".join([*failures, *busy, *gone, done]))
     return NEEDS_ATTENTION if failed else DONE
 

@@ -28,6 +28,12 @@ from ops.dlq.stream_records import StreamReadError, read_changes
 class ActionFailedError(Exception):
     """The target failed again, or could not be reached. The message says why."""
 
+    def __init__(self, why: str, *, error: str = "") -> None:
+        """``error`` is the name of the error that a function raised."""
+        super().__init__(f"{error}: {why}" if error else why)
+        self.why = why
+        self.error = error
+
 
 @dataclass(frozen=True, slots=True)
 class ActionExecutor:
@@ -185,5 +191,6 @@ def invoke_function(lambda_: Any, function: str, payload: Any) -> Any:
     content = json.loads(called["Payload"].read() or b"null")
     if "FunctionError" in called:
         error = content if isinstance(content, Mapping) else {}
-        raise ActionFailedError(f"{error.get('errorType')}: {error.get('errorMessage')}")
+        why, name = str(error.get("errorMessage")), str(error.get("errorType"))
+        raise ActionFailedError(why, error=name)
     return content
