@@ -4,9 +4,12 @@ In that order, nothing is lost. If a redrive is interrupted between the two, the
 same dead letter to the consumer again. All consumers are idempotent.
 
 Lambda writes two dead letters about an invocation that failed, if the function has a dead-letter
-queue and a destination. One of these twins is given to the consumer, and both are deleted.
+queue and a destination. One of these twins is given to the consumer, and both are deleted. So are
+all but one of those that repeat each other: a function may get the failure of another one by SNS,
+and if both fail, each redrive of the other's event adds one.
 """
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -18,7 +21,8 @@ from botocore.exceptions import ClientError, ParamValidationError
 from ops.dlq.decode import DeadLetter, decode
 from ops.dlq.executor import ActionFailedError
 from ops.dlq.failure_sinks import FailureSink
-from ops.dlq.plan import Action, plan_redrive
+from ops.dlq.json_text import parse_json
+from ops.dlq.plan import Action, Invoke, plan_redrive
 from ops.dlq.readers import SinkReader
 from ops.dlq.selection import Predicate
 from ops.dlq.target_input import NotRedrivableError
@@ -67,7 +71,8 @@ class Tally:
 
     results: list[RedriveResult] = field(default_factory=list)
     twins: dict[str, DeadLetter] = field(default_factory=dict)
-    """By their ids, those that were deleted, or would be, because their twin was handed over."""
+    """By their ids, those that were deleted, or would be, because their twin was handed over, or
+    one that they repeat."""
     skipped: int = 0
     """The number of dead letters that were not selected."""
     came: int = 0
@@ -80,6 +85,8 @@ class Tally:
     """The names of sinks that were left, as one may not read them or they are gone, and why."""
     _moved: dict[str, DeadLetter] = field(default_factory=dict, repr=False)
     """What was handed over, by the invocation that failed."""
+    _failures: set[str] = field(default_factory=set, repr=False)
+    """The failures of other functions that were handed over, each with the function told."""
 
     @property
     def moved(self) -> int:
@@ -101,11 +108,30 @@ class Tally:
         self.results.append(result)
         if result.moved and result.dead_letter.invocation_id:
             self._moved[result.dead_letter.invocation_id] = result.dead_letter
+        if result.moved and (failure := failure_handed_on(result.action)):
+            self._failures.add(failure)
+
+    def has_done(self, action: Action) -> bool:
+        """Return whether this run handed over the same failure to the same function."""
+        return failure_handed_on(action) in self._failures
 
     def has_twin_of(self, dead_letter: DeadLetter) -> bool:
         """Return whether the dead letter's twin was redriven in this run, or would be."""
         moved = self._moved.get(dead_letter.invocation_id)
         return moved is not None and dead_letter.is_twin_of(moved)
+
+
+def failure_handed_on(action: Action | None) -> str:
+    """Return which failed invocation, whichever attempt, SNS tells a function of; else nothing.
+
+    The event that failed identifies it, and the function that failed at it.
+    """
+    match action:
+        case Invoke(target=told, payload={"Records": [{"Sns": {"Message": str(record)}}]}):
+            match parse_json(record):
+                case {"requestContext": {"functionArn": str(failed)}, "requestPayload": event}:
+                    return json.dumps([told.name, failed, event], sort_keys=True)
+    return ""
 
 
 @dataclass(slots=True)
@@ -147,7 +173,7 @@ class Redrive:
         with closing(reader.lease_messages()) as messages:
             for message in messages:
                 dead_letter = decode(message, sink)
-                if self._delete_twin(reader, dead_letter, tally):
+                if self._delete_twin(sink, reader, dead_letter, tally):
                     continue
                 if not self.is_selected(dead_letter):
                     tally.skipped += 1
@@ -166,16 +192,27 @@ class Redrive:
         """Delete the twins of redriven dead letters from a sink, even if they are not selected."""
         with closing(reader.lease_messages()) as messages:
             for message in messages:
-                self._delete_twin(reader, decode(message, sink), tally)
+                self._delete_twin(sink, reader, decode(message, sink), tally)
 
-    def _delete_twin(self, reader: SinkReader, dead_letter: DeadLetter, tally: Tally) -> bool:
-        """Delete a dead letter if its twin was redriven; return whether it was."""
-        if not tally.has_twin_of(dead_letter):
+    def _delete_twin(
+        self, sink: FailureSink, reader: SinkReader, dead_letter: DeadLetter, tally: Tally
+    ) -> bool:
+        """Delete a dead letter if its twin, or what it repeats, was redriven; return whether so."""
+        if not (tally.has_twin_of(dead_letter) or self._repeats(sink, dead_letter, tally)):
             return False
         if self.execute is not None:
             reader.delete(dead_letter.message)
         tally.twins[dead_letter.message.id] = dead_letter
         return True
+
+    def _repeats(self, sink: FailureSink, dead_letter: DeadLetter, tally: Tally) -> bool:
+        """Return whether it repeats what was redriven; what came since may have failed again."""
+        if dead_letter.message.sent_at >= self.dead_lettered_before:
+            return False
+        try:
+            return tally.has_done(plan_redrive(dead_letter, sink))
+        except NotRedrivableError:
+            return False
 
     def _redrive_one(
         self,

@@ -1,5 +1,6 @@
 """A redrive is exact about what it moved, may be cut off anywhere, and may be run again."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -49,6 +50,39 @@ def test_every_message_is_moved_once_and_deleted():
 
     assert (consumer.got, reader.ids) == (NAMES, [])
     assert (tally.moved, tally.failed, tally.skipped) == (25, 0, 0)
+
+
+def told_of_failure(order: str, attempt: int) -> RawMessage:
+    """Return the dead letter of a function that failed when SNS told it of another's failure."""
+    function = {"functionArn": "arn:aws:lambda:eu-west-1:1:function:IssueInvoice"}
+    failure = {"requestContext": {**CONTEXT, **function, "requestId": f"i{attempt}"},
+               "timestamp": f"2026-12-01T09:00:0{attempt}Z",
+               "requestPayload": {"id": order}}  # fmt: skip
+    event = {"Records": [{"Sns": {"MessageId": f"m{attempt}", "Message": json.dumps(failure)}}]}
+    said = {"RequestID": f"n{order}{attempt}", "ErrorCode": "200", "ErrorMessage": "no"}
+    return message(event, said, id=f"{order}{attempt}")
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_failure_that_each_redrive_told_again_is_handed_over_once(dry: bool):
+    letters = [told_of_failure("a", 1), told_of_failure("a", 2), told_of_failure("b", 1)]
+    reader, done = FakeSinkReader([*letters]), list[Action]()
+    late = replace(told_of_failure("a", 3), sent_at=reader.began)
+    reader.messages.append(late)
+    tally = Tally()
+    how = Redrive(
+        is_selected=lambda _: True,
+        execute=None if dry else done.append,
+        throttle=lambda: None,
+        progress=lambda _: None,
+        dead_lettered_before=reader.began,
+    )
+
+    how.run(sink("notifications/NotifyCustomerDeadLetters"), reader, tally)
+
+    assert (tally.moved, [*tally.twins], tally.came) == (2, ["a2"], 1)
+    assert len(done) == (0 if dry else 2)
+    assert reader.ids == (["a1", "a2", "b1", "a3"] if dry else ["a3"])
 
 
 def test_dry_run_changes_nothing_and_counts_the_same():
