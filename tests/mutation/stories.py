@@ -41,11 +41,12 @@ Run = tuple[StoryRun, frozenset[Step]]
 class Stories:
     """The runs of stories with at most one fault or act, as many as were needed."""
 
-    def __init__(self, most: int = 60) -> None:
+    def __init__(self, most: int = 60, *, express: bool = False) -> None:
         """No change is judged by more runs than ``most``."""
         self._most = most
+        self._express = express
         self._known: list[Run] = []
-        self._others = _runs()
+        self._others = _runs(express=express)
 
     def broken_by(
         self, machine: str, path: Sequence[Any], change: Callable[[States], object]
@@ -65,7 +66,7 @@ class Stories:
     def _machines(self) -> Mapping[str, States]:
         return {
             _short(each.name): json.loads(each.properties["DefinitionString"])["States"]
-            for each in synthesized(express=False).all("AWS::StepFunctions::StateMachine")
+            for each in synthesized(express=self._express).all("AWS::StepFunctions::StateMachine")
         }
 
     def _all(self) -> Iterator[Run]:
@@ -94,9 +95,9 @@ class Stories:
                         yield run.story, plan
 
 
-def _runs() -> Iterator[Run]:
+def _runs(*, express: bool) -> Iterator[Run]:
     """Yield the runs of all stories; those without a fault, or whose fault lasts, come first."""
-    calm = [play_story(story) for story in STORIES if not story.express]
+    calm = [play_story(story) for story in STORIES if story.express == express]
     yield from ((run, frozenset(_steps(run))) for run in calm)
     singles = [(run.story, each) for run in calm for each in places(run)]
     machines = calm[0].machines

@@ -1,9 +1,9 @@
 """``python -m tests.mutation.templates``: mutate the templates of ``dev``, one property at a time.
 
 Filters, retries, dead-letter targets, rights and the like are taken away or made 0, and a state
-machine loses each catch, retry and choice. Then the checks of the templates run, and those of
-``tests/abuse/test_wiring.py``. A machine that these do not find is played in the simulation's
-stories. Nothing is synthesized again.
+machine, Standard or Express, loses each catch, retry and choice. Then the checks of the templates
+run, and those of ``tests/abuse/test_wiring.py``. A machine that these do not find is played in the
+simulation's stories. Nothing is synthesized again.
 """
 
 import json
@@ -11,9 +11,11 @@ import re
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from aws_cdk.aws_stepfunctions import StateMachineType
 
 import tests.templates.checks  # noqa: F401 -- it registers the checks
 from simulation.templates import Templates
@@ -30,7 +32,14 @@ from tests.templates import (
     worker_start_checks,  # noqa: F401
 )
 from tests.templates.checks.common import CHECKS
-from tests.templates.synthesis import Platform, Resource, definition, platform
+from tests.templates.synthesis import (
+    Platform,
+    Resource,
+    definition,
+    platform,
+    synthesis_of,
+    with_partner,
+)
 from tests.templates.worker_checks import CHECKS as OF_WORKERS
 
 SURVIVORS = Path(__file__).with_name("survivors.json")
@@ -62,7 +71,13 @@ class Mutant:
     how: str
 
     def __str__(self) -> str:
-        return f"{self.resource}: {'.'.join(map(str, self.path))}: {self.how}"
+        kind = "Express " if self.express else ""
+        return f"{kind}{self.resource}: {'.'.join(map(str, self.path))}: {self.how}"
+
+    @property
+    def express(self) -> bool:
+        """Whether it is of an Express workflow."""
+        return bool(self.resource.properties.get("StateMachineType") == "EXPRESS")
 
     @property
     def machine(self) -> str:
@@ -92,17 +107,27 @@ class Mutant:
             place[last] = 0
 
 
+def whole(*, express: bool) -> Platform:
+    """Return ``dev`` with Standard or with Express workflows."""
+    if not express:
+        return platform("dev")
+    return synthesis_of(replace(with_partner("dev"), saga_type=StateMachineType.EXPRESS)).platform
+
+
 def mutants(only: str) -> Iterator[Mutant]:
-    """Yield the mutants of a service, or of all."""
-    for resource in platform("dev").all(*GUARDS):
+    """Yield the mutants of a service, those with this text in their names, or all."""
+    resources = (*whole(express=False).all(*GUARDS), *whole(express=True).all(kinds.MACHINE))
+    for resource in resources:
         is_machine = resource.kind == kinds.MACHINE
         top = definition(resource)["States"] if is_machine else resource.properties
-        for path in _paths(top) if resource.stack.lower().endswith(only) else ():
+        for path in _paths(top):
             if not re.fullmatch(GUARDS[resource.kind], ".".join(map(str, path))):
                 continue
             for how in ("gone", "0") if type(_at(top, path)) is int else ("gone",):
-                if how == "gone" or _at(top, path):
-                    yield Mutant(resource=resource, path=path, how=how)
+                mutant = Mutant(resource=resource, path=path, how=how)
+                is_wanted = resource.stack.lower().endswith(only) or only in str(mutant)
+                if is_wanted and (how == "gone" or _at(top, path)):
+                    yield mutant
 
 
 def _paths(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -122,8 +147,7 @@ class Judge:
     """Says which check finds a mutant."""
 
     def __init__(self) -> None:
-        self._whole = platform("dev")
-        self._stories = Stories()
+        self._stories = {express: Stories(express=express) for express in (False, True)}
         prepared = prepare()
         with prepared.here.installed():
             self._read_by = read_by_each(prepared)
@@ -131,7 +155,7 @@ class Judge:
 
     def caught_by(self, mutant: Mutant) -> str:
         """Return what finds a mutant: a check or a story. Return an empty text if nothing does."""
-        broken = mutant.made(self._whole)
+        broken = mutant.made(whole(express=mutant.express))
         for check in (*CHECKS, *OF_WORKERS, self._wired, self._missing, _matches_nothing):
             try:
                 if any(True for _ in check(broken)):
@@ -141,7 +165,8 @@ class Judge:
         if not mutant.machine:
             return ""
         try:
-            return self._stories.broken_by(mutant.machine, mutant.path, mutant.apply)
+            stories = self._stories[mutant.express]
+            return stories.broken_by(mutant.machine, mutant.path, mutant.apply)
         except KeyError as error:
             return f"no machine: it has no {error}"
 
@@ -166,7 +191,9 @@ def _matches_nothing(broken: Platform) -> Iterator[str]:
 def main() -> int:
     """Judge the mutants; print survivors, and a summary last. Return the exit code."""
     parser = ArgumentParser(prog="python -m tests.mutation.templates", description=__doc__)
-    parser.add_argument("only", nargs="?", default="", help="a service (default: all)")
+    parser.add_argument(
+        "only", nargs="?", default="", help="a service, or a part of a name (default: all)"
+    )
     parser.add_argument("--one-in", type=int, default=1, help="only every n-th mutant")
     given = parser.parse_args()
     reasons: dict[str, str] = json.loads(SURVIVORS.read_text())

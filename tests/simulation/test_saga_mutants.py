@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.mutation.stories import Stories
 
 CHOICE = ("AnythingToUndo", "Choices", 0)
@@ -12,10 +14,11 @@ def lose_choice(states: Any) -> None:
     del states[state][part][index]
 
 
-def test_saga_that_lost_a_choice_breaks_a_promise():
-    story = Stories().broken_by("Fulfilment", CHOICE, lose_choice)
+@pytest.mark.parametrize("express", [False, True])
+def test_saga_that_lost_a_choice_breaks_a_promise(express: bool):
+    story = Stories(express=express).broken_by("Fulfilment", CHOICE, lose_choice)
 
-    assert "promise 5" in story
+    assert ("promise 5" in story, ", Express;" in story) == (True, express)
 
 
 def test_saga_as_it_is_breaks_none():
