@@ -34,8 +34,8 @@ demo: setup ## the platform on this machine: feed it orders, see what happened (
 up: setup api-docs ## the platform on this machine, until Ctrl-C (ORDERS=file.csv)
 	@python -m demo up $(ORDERS_OPTION) $(if $(PORT),--port $(PORT))
 
-chaos: setup ## orders while all that lies between them and the local cloud fails, then everything put right (SEED=7 ORDERS=300)
-	@python -m demo chaos $(if $(SEED),--seed $(SEED)) $(ORDERS_OPTION) $(if $(PORT),--port $(PORT))
+chaos: setup ## orders while all that lies between them and the local cloud fails, then everything put right (SEED=7 ORDERS=300 EXPRESS=1)
+	@python -m demo chaos $(if $(SEED),--seed $(SEED)) $(if $(EXPRESS),--express) $(ORDERS_OPTION) $(if $(PORT),--port $(PORT))
 
 check: setup python ## lint, types, contracts and every test that needs no local cloud
 	@$(MAKE) --jobs 2 lint types contracts unit

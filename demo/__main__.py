@@ -51,7 +51,12 @@ def main() -> int:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if arguments.command == "chaos":
-            return run_chaos(seed=arguments.seed, orders=arguments.orders, port=arguments.port)
+            return run_chaos(
+                seed=arguments.seed,
+                orders=arguments.orders,
+                express=arguments.express,
+                port=arguments.port,
+            )
         if arguments.orders:
             check(arguments.orders)
         with exclusive_lock():
@@ -107,6 +112,9 @@ def _arguments() -> argparse.Namespace:
     chaos.add_argument("--seed", type=int, default=1, help="decides what is ordered and what fails")
     chaos.add_argument(
         "--orders", type=_count, default=300, metavar="N", help="how many (%(default)s)"
+    )
+    chaos.add_argument(
+        "--express", action="store_true", help="the sagas are Express workflows, not Standard ones"
     )
     for command in (run, up, chaos):
         command.add_argument(

@@ -110,17 +110,18 @@ class Outcome:
         )
 
 
-def run_chaos(*, seed: int, orders: int, port: int | None) -> int:
+def run_chaos(*, seed: int, orders: int, express: bool, port: int | None) -> int:
     """Send orders through a new local cloud full of faults; return 0, or 1 if a promise broke."""
     screen = Screen()
-    screen.title(f"Chaos with seed {seed}")
+    screen.title(f"Chaos with seed {seed} and {'Express' if express else 'Standard'} workflows")
     with ExitStack() as stack:
         cloud = stack.enter_context(running(port=port))
         database = stack.enter_context(closing(open_database(cloud.directory / "run.sqlite3")))
         path = cloud.directory / "export.csv"
         path.write_bytes(b"".join(export(seed=seed, orders=orders, variant="retail")))
         load_orders(path, database)
-        run = create_run(cloud, show_deployment(cloud, screen), database, reshard=False)
+        outputs = show_deployment(cloud, screen, express=express)
+        run = create_run(cloud, outputs, database, reshard=False)
         outcome = play(run, screen, seed=seed)
         for violation in outcome.violations:
             screen.say(f"  {violation.invariant}: {violation.subject} {violation.problem}")

@@ -8,9 +8,13 @@ CONTEXT = {"env": "laptop"}
 CONTEXT_OPTIONS = context_options(CONTEXT)
 
 
-def deploy_app(cloud: Cloud, *, stack: str | None = None, progress: Progress) -> dict[str, str]:
+def deploy_app(
+    cloud: Cloud, *, stack: str | None = None, express: bool = False, progress: Progress
+) -> dict[str, str]:
     """Synthesize and deploy this repository's app; return the outputs of its stacks.
 
-    If `stack` is given, only that stack and those it depends on are deployed.
+    If `stack` is given, only that stack and those it depends on are deployed. The sagas are
+    Standard workflows, or Express ones.
     """
-    return deploy(cloud, context=CONTEXT, stack=stack, progress=progress)
+    context = {"env": "laptop-express"} if express else CONTEXT
+    return deploy(cloud, context=context, stack=stack, progress=progress)

@@ -85,11 +85,13 @@ def create_run(
     )
 
 
-def show_deployment(cloud: Cloud, screen: Screen) -> dict[str, str]:
+def show_deployment(cloud: Cloud, screen: Screen, *, express: bool = False) -> dict[str, str]:
     """Deploy the app and show the progress; return the outputs of its stacks."""
     with screen.phase("deploying") as note:
         outputs = deploy_app(
-            cloud, progress=lambda line: note(line.strip()) if line.strip() else None
+            cloud,
+            express=express,
+            progress=lambda line: note(line.strip()) if line.strip() else None,
         )
         note(f"{len(outputs)} outputs")
     return outputs

@@ -274,6 +274,11 @@ LAPTOP = replace(
     dashboard=True,
 )
 """``dev`` with every option, as it is deployed to the local cloud."""
+LAPTOPS: Mapping[str, Environment] = {
+    "laptop": LAPTOP,
+    "laptop-express": replace(LAPTOP, saga_type=StateMachineType.EXPRESS),
+}
+"""The environments of the local cloud."""
 ENVIRONMENTS: Mapping[str, Environment] = {env.name: env for env in (DEV, PROD)}
 """The environments of an account."""
 
@@ -284,7 +289,7 @@ def environment(name: str) -> Environment:
     Raises:
         InvalidSettingError: there is no such environment, or one of its settings is invalid.
     """
-    selectable = {**ENVIRONMENTS, "laptop": LAPTOP}
+    selectable = {**ENVIRONMENTS, **LAPTOPS}
     if name not in selectable:
         known = ", ".join(selectable)
         raise InvalidSettingError(f"unknown environment {name!r}: -c env=NAME takes one of {known}")

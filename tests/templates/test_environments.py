@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aws_cdk import Duration
+from aws_cdk.aws_stepfunctions import StateMachineType
 
 from stacks.backbone import BackboneStack
 from stacks.constructs.saga.model import STANDARD_TIMEOUTS
@@ -30,7 +31,7 @@ from tests.templates.checks.streams import stream_is_retained_and_encrypted
 from tests.templates.kinds import STREAM
 from tests.templates.synthesis import ROOT, Platform, new_app, templates
 
-KNOWN = ", ".join((*ENVIRONMENTS, "laptop"))
+KNOWN = ", ".join((*ENVIRONMENTS, "laptop", "laptop-express"))
 UNKNOWN = f"unknown environment 'nope': -c env=NAME takes one of {KNOWN}\n"
 
 
@@ -65,6 +66,13 @@ def test_laptop_has_the_stacks_of_dev_and_every_option():
     assert laptop.operators_client
     assert laptop.dashboard
     assert laptop.rate_limit < DEV.rate_limit
+
+
+def test_laptop_with_express_workflows_is_the_laptop_otherwise():
+    express = environment("laptop-express")
+
+    assert express.saga_type == StateMachineType.EXPRESS
+    assert replace(express, saga_type=LAPTOP.saga_type) == LAPTOP
 
 
 CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/c0ffee"

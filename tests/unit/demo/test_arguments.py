@@ -6,11 +6,16 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from typing import cast
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from demo import __main__ as demo
+from demo import deployment
+from demo.run import show_deployment
+from demo.screen import Screen
+from emulator.cloud import Cloud
 
 INTERRUPTED_WHILE_IMPORTING = """\
 import os, runpy, signal, sys
@@ -58,6 +63,24 @@ def test_chaos_without_orders_is_refused(
 
     assert ended.value.code == 2
     assert "1 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "env"), [((), "laptop"), (("--express",), "laptop-express")])
+def test_chaos_deploys_the_sagas_that_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], env: str
+):
+    deployed: list[object] = []
+
+    def deploy(cloud: object, *, context: object, **_: object) -> dict[str, str]:
+        deployed.append(context)
+        return {}
+
+    monkeypatch.setattr(deployment, "deploy", deploy)
+    express = getattr(arguments(monkeypatch, "chaos", *words), "express", None)
+    assert express is not None
+    show_deployment(cast(Cloud, None), Screen(io.StringIO()), express=express)
+
+    assert deployed == [{"env": env}]
 
 
 def test_demo_without_a_file_takes_the_sample_and_up_takes_none(monkeypatch: pytest.MonkeyPatch):
