@@ -86,7 +86,7 @@ class Tally:
     _moved: dict[str, DeadLetter] = field(default_factory=dict, repr=False)
     """What was handed over, by the invocation that failed."""
     _failures: set[str] = field(default_factory=set, repr=False)
-    """The failures of other functions that were handed over, each with the function told."""
+    """The failures of other functions that were handed over, each with its receiver."""
 
     @property
     def moved(self) -> int:
@@ -122,15 +122,15 @@ class Tally:
 
 
 def failure_handed_on(action: Action | None) -> str:
-    """Return which failed invocation, whichever attempt, SNS tells a function of; else nothing.
+    """Return the failed invocation, whichever attempt, that SNS gives to a function; else nothing.
 
     The event that failed identifies it, and the function that failed at it.
     """
     match action:
-        case Invoke(target=told, payload={"Records": [{"Sns": {"Message": str(record)}}]}):
+        case Invoke(target=notified, payload={"Records": [{"Sns": {"Message": str(record)}}]}):
             match parse_json(record):
                 case {"requestContext": {"functionArn": str(failed)}, "requestPayload": event}:
-                    return json.dumps([told.name, failed, event], sort_keys=True)
+                    return json.dumps([notified.name, failed, event], sort_keys=True)
     return ""
 
 

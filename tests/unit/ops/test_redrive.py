@@ -52,8 +52,8 @@ def test_every_message_is_moved_once_and_deleted():
     assert (tally.moved, tally.failed, tally.skipped) == (25, 0, 0)
 
 
-def told_of_failure(order: str, attempt: int) -> RawMessage:
-    """Return the dead letter of a function that failed when SNS told it of another's failure."""
+def notified_of_failure(order: str, attempt: int) -> RawMessage:
+    """Return the dead letter of a function that failed when SNS gave it another's failure."""
     function = {"functionArn": "arn:aws:lambda:eu-west-1:1:function:IssueInvoice"}
     failure = {"requestContext": {**CONTEXT, **function, "requestId": f"i{attempt}"},
                "timestamp": f"2026-12-01T09:00:0{attempt}Z",
@@ -64,10 +64,14 @@ def told_of_failure(order: str, attempt: int) -> RawMessage:
 
 
 @pytest.mark.parametrize("dry", [False, True])
-def test_failure_that_each_redrive_told_again_is_handed_over_once(dry: bool):
-    letters = [told_of_failure("a", 1), told_of_failure("a", 2), told_of_failure("b", 1)]
+def test_failure_that_each_redrive_published_again_is_handed_over_once(dry: bool):
+    letters = [
+        notified_of_failure("a", 1),
+        notified_of_failure("a", 2),
+        notified_of_failure("b", 1),
+    ]
     reader, done = FakeSinkReader([*letters]), list[Action]()
-    late = replace(told_of_failure("a", 3), sent_at=reader.began)
+    late = replace(notified_of_failure("a", 3), sent_at=reader.began)
     reader.messages.append(late)
     tally = Tally()
     how = Redrive(
