@@ -144,13 +144,14 @@ class Deployed:
         """Return the outputs and the parameters of a service's stack, which belong together.
 
         Raises:
-            OperationError: it is being updated. Until the end, its outputs are the old ones.
+            OperationError: it is being updated, or that failed. Its outputs may be the old ones.
         """
         described = self._describe(stack)
-        if (status := described["StackStatus"]).endswith("_IN_PROGRESS"):
-            raise OperationError(
-                f"{described['StackName']} is in {status}: wait for the end, and run this again"
-            )
+        name, status = described["StackName"], described["StackStatus"]
+        if status.endswith("_IN_PROGRESS"):
+            raise OperationError(f"{name} is in {status}: wait for the end, and run this again")
+        if status.endswith("_FAILED"):
+            raise OperationError(f"{name} is in {status}: make preflight says what ends that")
         return Outputs(described), _parameters(described)
 
     def change(
