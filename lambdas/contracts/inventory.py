@@ -8,7 +8,7 @@ from lambdas.contracts.bounds import IntegerBounds
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.event import Event
-from lambdas.contracts.values import MAX_QUANTITY, Identifier, Lines, Quantity, Sku
+from lambdas.contracts.values import MAX_QUANTITY, Identifier, Lines, Sku
 
 SOURCE = "com.aws.inventory"
 TOPIC = "inventory"
@@ -159,17 +159,19 @@ class DeliveredLine:
     """A quantity of a SKU, and its new minimum; null leaves the minimum as it is."""
 
     sku: Sku
-    quantity: Quantity
+    quantity: Annotated[int, IntegerBounds(minimum=-MAX_QUANTITY, maximum=MAX_QUANTITY)]
+    """Negative for units that are written off: they are broken, or were counted wrongly."""
     minimum: Annotated[int, IntegerBounds(minimum=0, maximum=MAX_QUANTITY)] | None = None
     """Purchasing orders as much as this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveStock(Command):
-    """Add a delivery's goods to the stock, once per ``delivery_id``.
+    """Add a delivery's goods to the stock, once per ``delivery_id``, or write some off.
 
     A new SKU is created, with a minimum of 5 unless the line has another. Other goods under a
-    ``delivery_id`` that was used before are refused.
+    ``delivery_id`` that was used before are refused. So is the whole command with ``OutOfStock`` if
+    more units are to be written off than are available: what orders have reserved stays.
     """
 
     delivery_id: Identifier

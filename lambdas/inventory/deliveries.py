@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 from lambdas.contracts.codec import ContractError, decode, encode
-from lambdas.contracts.inventory import ReceiveStock
-from lambdas.inventory.domain import Delivery
+from lambdas.contracts.inventory import OutOfStock, ReceiveStock
+from lambdas.inventory.domain import Delivery, out_of_stock_message
 from lambdas.inventory.writes import RETRY, movement
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.retry import RetryPolicy
-from lambdas.runtime.transactions import transact
+from lambdas.runtime.transactions import CONDITION_FAILED, transact
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -34,10 +34,11 @@ class Deliveries:
     def receive(self, delivery: Delivery) -> None:
         """Add the delivery's lines to the stock, once; a new SKU gets a row.
 
-        ``delivery.lines`` have each SKU once.
+        ``delivery.lines`` have each SKU once. Negative quantities are written off.
 
         Raises:
             ContractError: a delivery of other goods was received under this id. Nothing was added.
+            OutOfStock: fewer units are available than are to be written off. Nothing was changed.
             ClientError: it is not known whether the transaction was written; try again.
         """
         guard = {
@@ -59,9 +60,14 @@ class Deliveries:
             )
             for line in delivery.lines
         ]
-        # Only the guard has a condition. If it fails, the delivery was received before.
-        if failures := transact(self._dynamodb, [guard, *movements], self._retry):
+        if not (failures := transact(self._dynamodb, [guard, *movements], self._retry)):
+            return
+        repeated, *too_few = (failure["Code"] == CONDITION_FAILED for failure in failures)
+        if repeated:
             received = decode(Delivery, from_item(failures[0]["Item"]))
             if set(received.lines) != set(delivery.lines):
                 problem = "delivery_id is that of a delivery of other goods"
                 raise ContractError(ReceiveStock.__name__, [problem])
+            return
+        lines = zip(delivery.lines, too_few, strict=True)
+        raise OutOfStock(out_of_stock_message([line.sku for line, lacks in lines if lacks]))

@@ -66,7 +66,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Units that were added to the stock."""
+    """Units that were added to the stock, or written off."""
 
     delivery_id: str
     lines: tuple[DeliveredLine, ...]
@@ -104,6 +104,8 @@ class StockLevel:
 def merge_lines_by_sku(command: ReserveStock | ReceiveStock) -> tuple[Line, ...]:
     """Return the command's lines with the quantities of each SKU summed: one line for each SKU.
 
+    A delivery's may be negative.
+
     Raises:
         ContractError: names every field that is empty or out of range.
     """
@@ -113,7 +115,9 @@ def merge_lines_by_sku(command: ReserveStock | ReceiveStock) -> tuple[Line, ...]
     for i, line in enumerate(requested):
         if not line.sku:
             problems.append(f"lines[{i}].sku must not be empty")
-        if line.quantity < 1:
+        if isinstance(line, DeliveredLine):
+            problems += [] if line.quantity else [f"lines[{i}].quantity must not be 0"]
+        elif line.quantity < 1:
             problems.append(f"lines[{i}].quantity must be at least 1, not {line.quantity}")
         if isinstance(line, DeliveredLine) and line.minimum is not None and line.minimum < 0:
             problems.append(f"lines[{i}].minimum must be at least 0, not {line.minimum}")
@@ -121,7 +125,7 @@ def merge_lines_by_sku(command: ReserveStock | ReceiveStock) -> tuple[Line, ...]
     problems += [
         f"lines have {together} of {quoted(sku)}, and at most {MAX_QUANTITY} may be"
         for sku, together in units.items()
-        if together > MAX_QUANTITY
+        if abs(together) > MAX_QUANTITY
     ]
     if len(units) > MAX_SKUS:
         problems.append(f"lines must name at most {MAX_SKUS} SKUs, not {len(units)}")

@@ -1,4 +1,4 @@
-"""ReceiveStock: add a delivery to the stock."""
+"""ReceiveStock: add a delivery to the stock, or write units off."""
 
 from typing import Any
 
@@ -20,6 +20,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
     Raises:
         ContractError: the command is invalid, or its id is that of a delivery of other goods.
+        OutOfStock: fewer units are available than are to be written off.
     """
     command = ReceiveStock.decode(event)
     received = plan_delivery(command, received_at=current_time())

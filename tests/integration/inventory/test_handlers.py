@@ -84,6 +84,25 @@ def test_delivery_id_of_other_goods_is_refused(load: Load, inventory: Inventory)
     assert inventory.rows(inventory.deliveries_table) == stored
 
 
+def test_units_are_written_off_once_and_no_more_than_are_available(
+    load: Load, inventory: Inventory
+):
+    receive = load("receive_stock")
+    receive({"delivery_id": "d1", "lines": lines(A=5, B=1)}, None)
+    load("reserve_stock")({"order_id": "o1", "lines": lines(A=2)}, None)
+    broken = {"delivery_id": "broken-1", "lines": lines(A=-3, C=4)}
+
+    for _ in range(2):
+        assert receive(broken, None) == {"delivery_id": "broken-1", "state": "RECEIVED"}
+    assert inventory.stock() == {"A": (0, 2), "B": (1, 0), "C": (4, 0)}
+
+    for more in (lines(A=-1, B=-1, C=-4), lines(A=-1, unknown=-1, B=-1)):
+        with pytest.raises(OutOfStock, match=r"^too few available of A"):
+            receive({"delivery_id": "broken-2", "lines": more}, None)
+    assert inventory.stock() == {"A": (0, 2), "B": (1, 0), "C": (4, 0)}
+    assert len(inventory.rows(inventory.deliveries_table)) == 2
+
+
 def test_too_few_are_refused_by_name(load: Load, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(OutOfStock, match=r"^too few available of A, B$") as refusal:
         load("reserve_stock")({"order_id": "o1", "lines": lines(A=1, B=2)}, None)
@@ -99,9 +118,14 @@ def test_reservation_after_its_release_is_refused_by_name(load: Load):
         load("reserve_stock")({"order_id": "o1", "lines": lines(A=1)}, None)
 
 
-@pytest.mark.parametrize("verb", ["reserve_stock", "receive_stock"])
-def test_bad_input_is_named_and_leaves_no_trace(load: Load, inventory: Inventory, verb: str):
-    bad = {"order_id": "o1", "delivery_id": "d1", "lines": lines(A=0, B=-1)}
+@pytest.mark.parametrize(
+    ("verb", "units"),
+    [("reserve_stock", lines(A=0, B=-1)), ("receive_stock", lines(A=10**10, B=-(10**10)))],
+)
+def test_bad_input_is_named_and_leaves_no_trace(
+    load: Load, inventory: Inventory, verb: str, units: list[dict[str, Any]]
+):
+    bad = {"order_id": "o1", "delivery_id": "d1", "lines": units}
 
     with pytest.raises(ContractError) as refusal:
         load(verb)(bad, None)

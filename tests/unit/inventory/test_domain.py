@@ -62,12 +62,23 @@ def test_every_bad_field_is_named():
         merge_lines_by_sku(command)
 
     assert refusal.value.problems == [
-        "lines[0].quantity must be at least 1, not 0",
+        "lines[0].quantity must not be 0",
         "lines[1].sku must not be empty",
         "lines[1].minimum must be at least 0, not -1",
-        "lines[2].quantity must be at least 1, not -2",
     ]
     assert str(refusal.value).startswith("not a ReceiveStock: ")
+
+
+def test_less_than_one_unit_is_not_reserved():
+    command = ReserveStock(order_id="o1", lines=(line("A", 0), line("B", -2)))
+
+    with pytest.raises(ContractError) as refusal:
+        merge_lines_by_sku(command)
+
+    assert refusal.value.problems == [
+        "lines[0].quantity must be at least 1, not 0",
+        "lines[1].quantity must be at least 1, not -2",
+    ]
 
 
 def test_command_without_lines_is_refused():
