@@ -2,8 +2,11 @@
 
 `python -m simulation.every_fault` plays each story once with each single fault and act. With
 `--pairs` it plays each with every two of them at the tasks of the state machines, where the second
-is also any that can happen only because of the first. With `--one-in 10` it takes a tenth. The last
-line is a summary. It ends with 1 if a promise was broken.
+is also any that can happen only because of the first. Pairs whose second meets a state that another
+pair's, or a single one, has met are merged: one of them is played. `--merged` plays what was merged
+beside what stands for it, and compares how the order ends. With `--one-in 10` it takes a tenth,
+with `--part 3` another tenth, and with `--minutes 30` what can be played in that time, spread over
+all. The last line is a summary. It ends with 1 if a promise was broken.
 """
 
 import sys
@@ -12,13 +15,31 @@ from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import chain
+from typing import NamedTuple
 from zlib import crc32
 
 from simulation import processes
-from simulation.stories import STORIES, Plan, Story, StoryRun, places, play_story
+from simulation.stories import ACTS, STORIES, Plan, Story, StoryRun, places, play_story
 from simulation.templates import synthesized
+
+
+class Meeting(NamedTuple):
+    """What the last incident of a plan meets. What comes after it is the same in each plan."""
+
+    state: bytes
+    """A digest of the world's state."""
+    place: str
+    kind: str
+    lasts: bool
+    acted: bool
+    """Whether somebody acts in the plan, so that the order may end otherwise than its story."""
+
+
+Taken = tuple[Story, Plan, Plan | None]
+"""A story, a plan to play, and perhaps one with which it was merged."""
 
 
 def main() -> int:
@@ -26,7 +47,10 @@ def main() -> int:
     parser = ArgumentParser(prog="python -m simulation.every_fault", description=__doc__)
     parser.add_argument("--pairs", action="store_true", help="two things in each run")
     parser.add_argument("--tasks", action="store_true", help="only at tasks of state machines")
+    parser.add_argument("--merged", action="store_true", help="compare pairs that were merged")
     parser.add_argument("--one-in", type=int, default=1, help="take one run in so many")
+    parser.add_argument("--part", type=int, default=0, help="which of these parts, from 0")
+    parser.add_argument("--minutes", type=float, default=1e6, help="begin no run after these")
     parser.add_argument("--story", default="", help="only stories with this in their name")
     parser.add_argument("--jobs", type=int, default=2, help="how many to play at once")
     arguments = parser.parse_args()
@@ -34,10 +58,22 @@ def main() -> int:
     stories = [story for story in STORIES if arguments.story in story.name]
     for express in (False, True):
         synthesized(express=express)  # Once, before the processes part.
-    began, broken = time.monotonic(), 0
-    kinds, ends = Counter[str](), Counter[str]()
+    broken, kinds, ends = 0, Counter[str](), Counter[str]()
     with processes.pool(arguments.jobs) as pool:
-        for run in _runs(pool, stories, arguments.pairs, arguments.tasks, arguments.one_in):
+        plans = list[Taken]()
+        for story in stories:
+            # Not in this process: those that begin after it would share its database connection.
+            if arguments.pairs:
+                plans += _pairs(pool, story, merged=arguments.merged)
+            else:
+                found = pool.submit(singles, story, tasks_only=arguments.tasks)
+                plans += [(story, plan, None) for plan in found.result()]
+        plans = share(plans, one_in=arguments.one_in, part=arguments.part)
+        began = time.monotonic()
+        play = partial(_play, began + 60 * arguments.minutes)
+        for run in pool.map(play, plans, chunksize=8):
+            if run is None:
+                continue
             kinds.update(incident.kind for incident in run.plan)
             ends[run.ended] += 1
             if run.problem:
@@ -47,7 +83,7 @@ def main() -> int:
     print("incidents: " + ", ".join(f"{n} {kind}" for kind, n in kinds.most_common()))
     print("ends: " + ", ".join(f"{n} {end}" for end, n in ends.most_common()))
     print(
-        f"{len(stories)} stories, {ends.total()} runs, {rate:.1f} a second: "
+        f"{len(stories)} stories, {ends.total():,} of {len(plans):,} runs, {rate:.1f} a second: "
         + (f"{broken} broken" if broken else "every promise held")
     )
     return 1 if broken else 0
@@ -67,29 +103,67 @@ def pairs(first: StoryRun) -> Iterator[Plan]:
             yield (incident, second)
 
 
-def share(plans: Iterable[Plan], *, one_in: int) -> list[Plan]:
-    """Return one in so many plans: the same ones each time."""
-    return [plan for plan in plans if crc32(str(plan).encode()) % one_in == 0]
+def met(run: StoryRun, plans: Iterable[Plan]) -> list[tuple[Plan, Meeting]]:
+    """Return plans, each with what its last incident meets.
+
+    ``run`` is the run of what they have in common, without their last incidents.
+    """
+    states = {id_: state for (id_, _), state in zip(run.decisions, run.states, strict=True)}
+    found = []
+    for plan in plans:
+        last, place = plan[-1], plan[-1].id.rpartition(" #")[0]
+        acted = any(incident.kind in ACTS for incident in plan)
+        found.append((plan, Meeting(states[last.id], place, last.kind, last.lasts, acted)))
+    return found
 
 
-def _runs(
-    pool: ProcessPoolExecutor, stories: list[Story], in_pairs: bool, tasks_only: bool, one_in: int
-) -> Iterator[StoryRun]:
-    """Play all stories with all plans that are taken, in several processes."""
-    for story in stories:
-        # Not in this process: those that begin after it would share its database connection.
-        plans = pool.submit(singles, story, tasks_only=tasks_only or in_pairs).result()
-        if in_pairs:
-            function = partial(_play_pairs, story, one_in)
-            yield from chain.from_iterable(pool.map(function, plans))
+def share(plans: Iterable[Taken], *, one_in: int, part: int) -> list[Taken]:
+    """Return one in so many plans, the same ones each time, those of all stories mixed."""
+    mixed = sorted(plans, key=lambda taken: crc32(f"{taken[0].name} {taken[1]}".encode()))
+    return mixed[part::one_in]
+
+
+def _pairs(pool: ProcessPoolExecutor, story: Story, *, merged: bool) -> list[Taken]:
+    """Return the pairs of a story that meet different states.
+
+    If ``merged``, return the others, each with the plan whose last incident meets the same state.
+    """
+    first = pool.submit(_met_by_singles, story).result()
+    known = {meeting: plan for plan, meeting in first}
+    different, same = list[Taken](), list[Taken]()
+    found = pool.map(partial(_met_by_seconds, story), [plan for plan, _ in first])
+    for plan, meeting in chain.from_iterable(found):
+        if meeting in known:
+            same.append((story, plan, known[meeting]))
         else:
-            taken = share(plans, one_in=one_in)
-            yield from pool.map(partial(play_story, story), taken, chunksize=8)
+            different.append((story, plan, None))
+            known[meeting] = plan
+    print(f"{story.name}: {len(different) + len(same):,} pairs, {len(different):,} different")
+    sys.stdout.flush()
+    return same if merged else different
 
 
-def _play_pairs(story: Story, one_in: int, plan: Plan) -> list[StoryRun]:
-    plans = share(pairs(play_story(story, plan)), one_in=one_in)
-    return [play_story(story, both) for both in plans]
+def _met_by_singles(story: Story) -> list[tuple[Plan, Meeting]]:
+    calm = play_story(story, digests=True)
+    return met(calm, [(incident,) for incident in places(calm, tasks_only=True)])
+
+
+def _met_by_seconds(story: Story, plan: Plan) -> list[tuple[Plan, Meeting]]:
+    first = play_story(story, plan, digests=True)
+    return met(first, pairs(first))
+
+
+def _play(until: float, taken: Taken) -> StoryRun | None:
+    """Play a story with a plan, if it is not yet ``until``. What it was merged with ends alike."""
+    if time.monotonic() >= until:
+        return None
+    story, plan, other = taken
+    run = play_story(story, plan)
+    if other is None or run.problem:
+        return run
+    ended = play_story(story, other).ended
+    words = f"the order ended {run.ended}, and {ended} with {'; '.join(map(str, other))}"
+    return run if ended == run.ended else replace(run, problem=words)
 
 
 def _print_problem(run: StoryRun) -> None:

@@ -5,7 +5,7 @@ Only one runs at a time, until it waits, so a run has no races except those of i
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,6 +52,14 @@ class Kernel:
     def foreground(self) -> int:
         """The number of due actions that are not in the background, nor cancelled."""
         return sum(not each.background and each.action is not None for _, _, each in self._due)
+
+    def due(self) -> Iterator[tuple[float, Timer]]:
+        """Yield the actions that are due, and when."""
+        yield from ((at, timer) for at, _, timer in self._due if timer.action)
+
+    def at_work(self) -> Iterator[tuple[str, int]]:
+        """Yield the names of the processes that have not ended, and how often each has waited."""
+        yield from ((each.name, each.waits) for each in self._processes if not each.has_ended)
 
     def after(
         self, delay: float, action: Callable[..., object], *args: Any, background: bool = False
@@ -116,7 +124,14 @@ class Process(greenlet):  # type: ignore[misc]
         self.skew = skew
         """How many seconds its clock is ahead."""
         self.alive = True
+        self.waits = 0
+        """How often it has waited so far."""
         self.on_death: Callable[[], None] = lambda: None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its work is done, or it was killed."""
+        return self.dead or not self.alive
 
     def begin(self) -> None:
         """Run until the first wait, unless the process was killed before."""
@@ -145,6 +160,7 @@ class Signal:
         """Wait for ``fire``, and return its value."""
         if not self._process.alive:
             raise Killed
+        self._process.waits += 1
         assert self._process.parent is not None  # noqa: S101 -- for the type checker
         return self._process.parent.switch()
 

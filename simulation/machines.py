@@ -33,6 +33,8 @@ class Execution:
     state: str = ""
     status: str = "RUNNING"
     process: Process | None = None
+    retries: list[int] = field(default_factory=list)
+    """How often the present task was tried again, by retrier."""
 
     @property
     def order_id(self) -> str:
@@ -137,7 +139,7 @@ class Machine:
     def _task(self, execution: Execution, state: State) -> Any:
         """Execute a task, with its retries; return its result."""
         retriers = state.get("Retry", ())
-        retries = [0] * len(retriers)
+        execution.retries = retries = [0] * len(retriers)
         while True:
             try:
                 return self._attempt(execution, state)

@@ -18,6 +18,7 @@ from simulation.journey import Note
 from simulation.kernel import Kernel
 from simulation.operator import Operator
 from simulation.run import is_quiet
+from simulation.same_state import digest_of
 from simulation.scenario import PRICE, Customers, Request, WarehouseWorkers, stock
 from simulation.tables import Change
 from simulation.templates import synthesized
@@ -103,6 +104,9 @@ class PlannedChance(Chance):
         """``choices`` are draws that the story decides, by their label."""
         self.decisions: list[tuple[str, Sequence[str]]] = []
         """Every decision: its id and the kinds of faults that are possible."""
+        self.states: list[bytes] = []
+        """For each decision, a digest of the state in which it was taken."""
+        self.digest: Callable[[str], bytes] = lambda _: b""
         self.noted_until = float("inf")
         """Later decisions are not noted."""
         self.acts: dict[str, Callable[[], object]] = {}
@@ -120,22 +124,32 @@ class PlannedChance(Chance):
         _, id_ = self._numbered(where)
         if self.kernel.now >= self.calm_from:
             return None
+        lasting, until = self._lasting.get(where, ("", 0.0))
+        lasts = self.kernel.now < until
         if self.kernel.now < self.noted_until:
-            self.decisions.append((id_, kinds))
-        kind, until = self._lasting.get(where, ("", 0.0))
-        if self.kernel.now < until:
-            self.record(id_, kind, where)
-            return kind
+            # Where a fault lasts no other can happen, but somebody can act.
+            self.decisions.append((id_, () if lasts else kinds))
+            self.states.append(self.digest(where))
         incident = self._plan.get(id_)
+        if incident and incident.kind in self.acts:
+            self.record(id_, incident.kind, where)
+            self.acts[incident.kind]()
+            incident = None
+        if lasts:
+            self.record(id_, lasting, where)
+            return lasting
         if incident is None:
             return None
         self.record(id_, incident.kind, where)
-        if incident.kind in self.acts:
-            self.acts[incident.kind]()
-            return None
         if incident.lasts:
             self._lasting[where] = (incident.kind, self.kernel.now + LASTING)
         return incident.kind
+
+    @property
+    def lasting(self) -> list[tuple[str, str, float]]:
+        """Where which faults last, and until when."""
+        lasting = [(where, *each) for where, each in self._lasting.items()]
+        return [each for each in lasting if each[-1] > self.kernel.now]
 
     def allows(self, id_: str, kind: str) -> bool:
         """Whether a fault of a seed's plan takes place: none does."""
@@ -150,6 +164,8 @@ class StoryRun:
     plan: Plan
     ended: str
     decisions: Sequence[tuple[str, Sequence[str]]]
+    states: Sequence[bytes] = field(repr=False)
+    """For each decision at a task, a digest of the state before it, if digests were asked for."""
     machines: Sequence[str]
     """The names with which the decisions of state machines begin."""
     faults: Sequence[Fault]
@@ -162,11 +178,15 @@ class StoryRun:
 
 
 def play_story(
-    story: Story, plan: Plan = (), change: Callable[[World], object] = lambda _: None
+    story: Story,
+    plan: Plan = (),
+    change: Callable[[World], object] = lambda _: None,
+    *,
+    digests: bool = False,
 ) -> StoryRun:
     """Play a story with what is planned, until all is quiet; check every promise.
 
-    ``change`` is made to the world before it begins.
+    ``change`` is made to the world before it begins. ``digests`` is whether to make these.
     """
     choices = {
         "stock": {100: 0.4, 500: 0.9}[story.in_stock],
@@ -178,7 +198,7 @@ def play_story(
     problem = ""
     with world.installed():
         try:
-            _play(world, chance, story)
+            _play(world, chance, story, digests=digests)
         except BrokenPromiseError as error:
             problem = str(error)
     ended = _end(world)
@@ -190,6 +210,7 @@ def play_story(
         plan=plan,
         ended=ended,
         decisions=chance.decisions,
+        states=chance.states,
         machines=[machine.short for machine in world.machines.values()],
         faults=chance.faults,
         notes=world.journey.notes,
@@ -199,7 +220,7 @@ def play_story(
     return run
 
 
-def _play(world: World, chance: PlannedChance, story: Story) -> None:
+def _play(world: World, chance: PlannedChance, story: Story, *, digests: bool) -> None:
     kernel = world.kernel
     chance.calm_from = 0
     customers = Customers(world)
@@ -221,6 +242,11 @@ def _play(world: World, chance: PlannedChance, story: Story) -> None:
         AGAIN: partial(_repeat, world),
         DISPUTE: company.report,
     }
+    if digests:
+        shorts = {machine.short for machine in world.machines.values()}
+        chance.digest = lambda where: (
+            digest_of(world, chance.lasting, request) if where.partition(" ")[0] in shorts else b""
+        )
     world.checks.append(partial(_note_end, world, chance))
     customers.place(request)
     if story.cancelled_after is not None:

@@ -35,9 +35,15 @@ class Templates:
 
     def __init__(self, templates: Mapping[str, Any]) -> None:
         self._templates = templates
+        self._resources: dict[str, list[Resource]] = {}
 
     def all(self, kind: str) -> Iterator[Resource]:
         """Yield the resources of this type, in the order of the templates."""
+        if kind not in self._resources:
+            self._resources[kind] = list(self._all(kind))
+        yield from self._resources[kind]
+
+    def _all(self, kind: str) -> Iterator[Resource]:
         for stack, template in self._templates.items():
             for id_, declared in template["Resources"].items():
                 if declared["Type"] == kind:
