@@ -1,9 +1,10 @@
-"""The condition key `events:source` of PutEvents.
+"""The condition keys `events:source` and `events:detail-type` of PutEvents.
 
-AWS: a policy may allow PutEvents for events of a certain source only.
+AWS: a policy may allow PutEvents for events of a certain source and of certain types only.
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
-MiniStack 1.5.33: the key is never supplied, so such a policy allows nothing.
-Can go: when MiniStack supplies the key.
+MiniStack 1.5.33: the keys are never supplied, so a policy with a source allows nothing, and one
+with types allows all.
+Can go: when MiniStack supplies the keys.
 """
 
 import json
@@ -13,7 +14,7 @@ from ministack.core import iam_actions
 
 
 def install() -> None:
-    """Add the sources of a PutEvents request to the context in which policies are evaluated.
+    """Add sources and types of a PutEvents request to the context in which policies are evaluated.
 
     If the entries have several sources, none is added, so no policy can allow the request by
     source.
@@ -26,6 +27,7 @@ def install() -> None:
             return keys
         entries = json.loads(body).get("Entries", [])
         sources = sorted({str(entry.get("Source", "")) for entry in entries})
-        return {**keys, "events:source": " and ".join(sources)}
+        types = sorted({str(entry.get("DetailType", "")) for entry in entries})
+        return {**keys, "events:source": " and ".join(sources), "events:detail-type": types}
 
     iam_actions.request_tag_context = context

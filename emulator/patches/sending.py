@@ -72,7 +72,10 @@ def send(
     deduplication. For an event bus, `body` is an entry of PutEvents.
     """
     message = _Message(to, body, _typed(attributes or {}), group, deduplication)
-    context = {"events_source": json.loads(body)["Source"]} if ":event-bus/" in to else {}
+    context = {}
+    if ":event-bus/" in to:
+        entry = json.loads(body)
+        context = {"events_source": entry["Source"], "events_detail-type": entry["DetailType"]}
     found = authorize(to, by, **context)
     try:
         _over_tls().run(_DESTINATIONS[to.split(":")[2]].deliver, message, found)

@@ -55,6 +55,12 @@ def log_elsewhere(broken: Platform) -> Resource:
     return next(r for r in broken.all(kinds.RULE) if is_catch_all(r, broken))
 
 
+def publishing(source: str, *types: str) -> dict[str, Any]:
+    """Return the conditions of a grant to put events."""
+    some = {"ForAllValues:StringEquals": {"events:detail-type": [*types]}} if types else {}
+    return {"StringEquals": {"events:source": source}, **some}
+
+
 BREAKAGES: list[Case] = [
     (events.rule_target_has_retries_and_dead_letter_queue, change_target("RetryPolicy")),
     (events.rule_target_has_retries_and_dead_letter_queue, change_target("DeadLetterConfig")),
@@ -84,15 +90,23 @@ BREAKAGES: list[Case] = [
     (events.catch_all_rule_is_as_in_the_tutorial, log_elsewhere),
     (events.bus_is_named_orders_only_in_dev, change(kinds.BUS, Name="Bestellungen")),
     (
-        events.put_events_is_limited_to_own_source,
+        events.put_events_is_limited_to_own_source_and_types,
         grant("RepublishStalled", Condition={"StringLike": {"events:source": "com.aws.*"}}),
     ),
     (
-        events.put_events_is_limited_to_own_source,
+        events.put_events_is_limited_to_own_source_and_types,
         grant(
             "RepublishStalled",
             Condition={"StringEqualsIfExists": {"events:source": "com.aws.orders"}},
         ),
     ),
-    (events.put_events_is_limited_to_own_source, grant("RepublishStalled", Resource="*")),
+    (events.put_events_is_limited_to_own_source_and_types, grant("RepublishStalled", Resource="*")),
+    (
+        events.put_events_is_limited_to_own_source_and_types,
+        grant("RepublishStalled", Condition=publishing("com.aws.orders")),
+    ),
+    (
+        events.put_events_is_limited_to_own_source_and_types,
+        grant("IngestDispute", Condition=publishing("com.aws.payments", "PaymentTaken")),
+    ),
 ]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lambdas.contracts import catalog, inventory, orders, payments, shipping, warehouse
-from lambdas.contracts.event import DESTINATION_SOURCE
+from lambdas.contracts.event import DESTINATION_DETAIL_TYPE, DESTINATION_SOURCE
 from tests.templates.checks.common import (
     as_list,
     catch_all_name,
@@ -28,6 +28,17 @@ SOURCES = {
     "Notifications": DESTINATION_SOURCE,
 }
 """The source under which each service's stack, or Lambda for it, may put events on the bus."""
+TYPES = {
+    "Catalog": [each.detail_type for each in catalog.EVENTS],
+    "Orders": [each.detail_type for each in orders.EVENTS],
+    "Inventory": ["ReservationUnresolved"],
+    "Payments": ["ChargeUnresolved", "PaymentRefunded", "PaymentTaken"],
+    "Disputes": ["PaymentDisputed"],
+    "Shipping": [each.detail_type for each in shipping.EVENTS],
+    "Warehouse": [each.detail_type for each in warehouse.EVENTS],
+    "Notifications": [DESTINATION_DETAIL_TYPE],
+}
+"""The types of these events."""
 
 
 @check
@@ -115,15 +126,20 @@ def bus_is_named_orders_only_in_dev(platform: Platform) -> Iterator[str]:
 
 
 @check
-def put_events_is_limited_to_own_source(platform: Platform) -> Iterator[str]:
+def put_events_is_limited_to_own_source_and_types(platform: Platform) -> Iterator[str]:
     for role, statement in permissions(platform):
         if "events:PutEvents" not in as_list(statement["Action"]):
             continue
-        source = SOURCES.get(role.stack.rpartition("-")[2])
+        service = role.stack.rpartition("-")[2]
+        source = SOURCES.get(service)
         # Lambda may check the role before there is an event with a source.
         operator = "StringEqualsIfExists" if source == DESTINATION_SOURCE else "StringEquals"
-        if statement.get("Condition") != {operator: {"events:source": source}}:
+        conditions = dict(statement.get("Condition", {}))
+        types = conditions.pop("ForAllValues:StringEquals", {}).get("events:detail-type")
+        if conditions != {operator: {"events:source": source}}:
             yield f"{role}: it may put events under sources other than {source}"
+        if not types or not set(as_list(types)) <= set(TYPES.get(service, ())):
+            yield f"{role}: it may put events of types that it does not publish: {types}"
         bus = platform.referred(role.stack, statement["Resource"])
         if bus is None or bus.kind != BUS:
             yield f"{role}: it may put events elsewhere than on our bus"
