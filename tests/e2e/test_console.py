@@ -5,7 +5,7 @@ pages, which `make pictures` puts into the documentation.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
@@ -27,6 +27,11 @@ NOTE_LIGHTS = """() => {
   }).observe(document.querySelector("svg[data-live-source]"), { childList: true });
 }"""
 """Note the lines along which a light runs."""
+
+
+def await_page(what: str, shows: Callable[[], bool]) -> None:
+    """Look once a second: a browser that draws takes a core from what the test waits for."""
+    wait_until(what, shows, interval=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +88,7 @@ def test_views_show_the_stream_and_what_the_scaler_decided(page: Page, platform:
         return page.get_by_role("region", name="Decisions").count() > 0
 
     # The scaler runs every minute.
-    wait_until("the scaler decided", has_decided)
+    await_page("the scaler decided", has_decided)
     expect(page.get_by_role("link", name="storefront/UpdateTimelines")).to_be_visible()
     expect(page.get_by_role("rowheader", name="timelines")).to_be_visible()
     look(page, "views")
@@ -179,7 +184,7 @@ def test_dead_letter_is_redriven_after_a_dry_run_and_the_map_shows_it(
             page.goto(f"{platform.base}/dead-letters/{PLACE}")
             return page.get_by_text("redriven once").count() > 0
 
-        wait_until("the poison record is a dead letter again", came_back)
+        await_page("the poison record is a dead letter again", came_back)
         page.get_by_role("button", name="Purge the chosen").click()
         page.get_by_role("button", name="Purge 1 now").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("1 deleted")
@@ -240,7 +245,7 @@ def test_player_breaks_something_finds_it_and_puts_it_back(chromium: Browser, pl
             dead = page.get_by_role("region", name="Dead letters now")
             return dead.get_by_role("link", name=UNDELIVERED).count() > 0
 
-        wait_until("the order's event is a dead letter", is_dead_lettered)
+        await_page("the order's event is a dead letter", is_dead_lettered)
         look(page, "play")
         page.get_by_role("button", name="Put back: saga start denied").click()
         expect(page.get_by_role("button", name="Break: saga start denied")).to_be_visible()
@@ -263,7 +268,7 @@ def test_saga_tries_again_while_the_card_provider_is_slow_and_charges_when_it_is
             page.goto(f"{platform.base}/orders/{order}")
             return page.locator(".box.active", has_text="2 tries").count() > 0
 
-        wait_until("the payment is tried again", is_tried_again)
+        await_page("the payment is tried again", is_tried_again)
         look(page, "journey-slow")
         page.goto(f"{platform.base}/play")
         page.get_by_role("button", name="Put back: slow card provider").click()

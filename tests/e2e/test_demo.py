@@ -18,6 +18,7 @@ import urllib3
 from emulator.polling import poll
 from ops.faults import FAULTS_WHILE_DISPATCHING, FAULTS_WHILE_PLACING
 from tests.support.deliveries import eventually
+from tests.support.signals import obey_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = [sys.executable, "-m", "demo"]
@@ -37,8 +38,7 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # As from a terminal, even where the parent of the tests ignores Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=obey_signals,
     )
     try:
         yield process

@@ -20,7 +20,7 @@ from emulator.faults.chance import Kind
 from tests.support.laptop import deploy_laptop
 
 ROOT = Path(__file__).resolve().parents[2]
-SEED, ORDERS, CANCELLED = 7, 60, 0.5
+SEED, ORDERS, CANCELLED = 7, 30, 0.5
 CHAOS_SEED, CHAOS_ORDERS = 8, 12
 RARE = {Kind.STALL, Kind.CUT, Kind.LOST, Kind.LATE, Kind.DEATH, disturbances.OPERATOR_KILLED}
 """Faults that so few orders may never meet."""

@@ -13,6 +13,7 @@ import pytest
 
 from emulator.polling import poll
 from simulation import ledger
+from tests.support.signals import obey_signals
 
 _RUN = """
 from simulation import processes
@@ -45,6 +46,7 @@ def test_run_that_is_ended_by_a_signal_leaves_nothing(ending: str, directory: Pa
         env={**os.environ, "TMPDIR": str(directory)},
         stdout=subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=obey_signals,
     ) as run:
         try:
             assert run.stdout

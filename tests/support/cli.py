@@ -13,6 +13,7 @@ import pytest
 from demo.ops_command import start_ops
 from emulator.cloud import Cloud
 from ops.__main__ import main
+from tests.support.signals import obey_signals
 from tests.support.waiting import TIMEOUT_SECONDS
 
 
@@ -22,8 +23,7 @@ def ops(cloud: Cloud, *words: str) -> subprocess.Popen[str]:
         cloud,
         *words,
         stderr=subprocess.STDOUT,
-        # As from a terminal, even where the parent of the tests ignores Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=obey_signals,
     )
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.signals import obey_signals
+
 INTERRUPTED_AT_AN_IMPORT = """
 import os, runpy, signal, sys
 
@@ -31,7 +33,7 @@ def run(*words: str, out: Path | None = None) -> tuple[int, str]:
             text=True,
             check=False,
             env={**os.environ, "PYTHONUNBUFFERED": ""},
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=obey_signals,
         )
     return ended.returncode, ended.stderr
 
