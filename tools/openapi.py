@@ -145,13 +145,12 @@ def _responses(route: Route, schemas: dict[str, Any]) -> Iterator[tuple[str, Any
         bodies = dict.fromkeys(kind.body for kind in kinds)
         options = [_response_schema(body, schemas) for body in bodies]
         schema = options[0] if len(options) == 1 else {"anyOf": options}
-        yield (
-            str(status),
-            {
-                "description": " · ".join(f"{kind.title} (`{kind.uri}`)" for kind in kinds),
-                "content": {"application/problem+json": {"schema": schema}},
-            },
-        )
+        described = [f"{kind.title} (`{kind.uri}`)" for kind in kinds]
+        content = {"application/problem+json": {"schema": schema}}
+        if status in GATEWAY:
+            described.append(f"{GATEWAY[status]} (API Gateway)")
+            content |= _json({"$ref": f"{SCHEMAS}GatewayError"})
+        yield str(status), {"description": " · ".join(described), "content": content}
     own = {*route.responses, *_problems_by_status(route)}
     for status in sorted(GATEWAY.keys() - own):
         if route.caller == ANYONE and status in (401, 403):

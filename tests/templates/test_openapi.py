@@ -54,6 +54,16 @@ def test_refused_price_is_described_with_its_offers():
     assert "offers" in schemas["PriceProblem"]["required"]
 
 
+def test_every_route_says_that_the_gateway_too_may_answer_429_and_503():
+    """Also where the function has a problem of its own with that status."""
+    for path, operations in openapi()["paths"].items():
+        for operation in operations.values():
+            for status in ("429", "503"):
+                response = operation["responses"][status]
+                shared = response.get("$ref") == f"#/components/responses/Gateway{status}"
+                assert shared or "application/json" in response["content"], (path, status)
+
+
 def test_every_reference_is_resolved():
     spec = openapi()
 
