@@ -108,9 +108,9 @@ def install(directory: Path, tls: ssl.SSLContext) -> None:
         try:
             await _open(identifier, cluster, directory / f"dsql-{identifier[:6]}", tls)
             cluster["status"] = "ACTIVE"
-        except Exception:
+        except Exception as error:
             logger.exception("the database of DSQL cluster %s did not start", identifier)
-            cluster["status"] = "FAILED"
+            cluster["status"], cluster["startFailure"] = "FAILED", str(error)[:500]
 
     async def teardown_backend(identifier: str) -> None:
         _close(identifier)

@@ -39,6 +39,10 @@ def start(directory: Path, *, settings: Mapping[str, str], setup: str) -> Postgr
     """Create a database cluster in a new directory, run the setup statements, and serve it.
 
     `setup` has one SQL statement on each line.
+
+    Raises:
+        RuntimeError: A program failed; the text has what it printed.
+        OSError: The directory cannot be made, or has no room.
     """
     directory.mkdir(mode=0o700)
     programs, user = _programs(directory.parent), _user()
@@ -52,9 +56,17 @@ def start(directory: Path, *, settings: Mapping[str, str], setup: str) -> Postgr
     }
 
     def run(*command: str | Path, text: str = "") -> None:
-        subprocess.run(
-            command, input=text.encode(), check=True, stdout=subprocess.DEVNULL, **context
+        ended = subprocess.run(
+            command,
+            input=text.encode(),
+            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            **context,
         )
+        if ended.returncode:
+            printed = " ".join(ended.stderr.decode(errors="replace").split())
+            raise RuntimeError(f"{Path(command[0]).name} failed: {printed}")
 
     run(
         programs / "initdb", "--pgdata", data, "--username=postgres", "--auth=trust",

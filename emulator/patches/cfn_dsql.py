@@ -42,7 +42,8 @@ def _create(_logical_id: str, properties: Properties, _stack_name: str) -> Resou
     )
     cluster = call(dsql._get_cluster(identifier))
     if cluster["status"] != "ACTIVE":
-        raise ValueError(f"DSQL cluster {identifier} is {cluster['status']}, not ACTIVE")
+        why = dsql._clusters[identifier].get("startFailure", "it takes too long to start")
+        raise ValueError(f"DSQL cluster {identifier} is {cluster['status']}, not ACTIVE: {why}")
     return identifier, _attributes(cluster)
 
 

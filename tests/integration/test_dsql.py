@@ -5,6 +5,8 @@ import ssl
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
@@ -12,6 +14,7 @@ import pg8000.dbapi
 import pytest
 from botocore.exceptions import ClientError
 
+from emulator import postgres
 from emulator.cloud import Cloud
 from tests.support.small_stacks import IAM, client, get, ref, role
 from tests.support.waiting import TIMEOUT_SECONDS, wait_until
@@ -219,3 +222,11 @@ def test_server_and_database_stay_small(cluster: Cluster) -> None:
     resident = sum(int(row[2]) for row in platform if row[0] in own or row[1] in own)
     assert len(own) >= 2
     assert resident < 400 * 1024
+
+
+def test_database_that_does_not_start_says_why():
+    with TemporaryDirectory() as directory:
+        # PostgreSQL may run as another user than this one.
+        Path(directory).chmod(0o711)
+        with pytest.raises(RuntimeError, match=r'postgres failed: .*syntax error at or near "NOT"'):
+            postgres.start(Path(directory) / "database", settings={}, setup="NOT SQL;")
