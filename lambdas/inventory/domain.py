@@ -116,11 +116,12 @@ def merge_lines_by_sku(command: ReserveStock | ReceiveStock) -> tuple[Line, ...]
         if not line.sku:
             problems.append(f"lines[{i}].sku must not be empty")
         if isinstance(line, DeliveredLine):
-            problems += [] if line.quantity else [f"lines[{i}].quantity must not be 0"]
+            if line.quantity == 0:
+                problems.append(f"lines[{i}].quantity must not be 0")
+            if line.minimum is not None and line.minimum < 0:
+                problems.append(f"lines[{i}].minimum must be at least 0, not {line.minimum}")
         elif line.quantity < 1:
             problems.append(f"lines[{i}].quantity must be at least 1, not {line.quantity}")
-        if isinstance(line, DeliveredLine) and line.minimum is not None and line.minimum < 0:
-            problems.append(f"lines[{i}].minimum must be at least 0, not {line.minimum}")
         units[line.sku] += line.quantity
     problems += [
         f"lines have {together} of {quoted(sku)}, and at most {MAX_QUANTITY} may be"
@@ -129,6 +130,9 @@ def merge_lines_by_sku(command: ReserveStock | ReceiveStock) -> tuple[Line, ...]
     ]
     if len(units) > MAX_SKUS:
         problems.append(f"lines must name at most {MAX_SKUS} SKUs, not {len(units)}")
+    # A delivery may write off what it adds: no unit would move, but an event would be published.
+    unmoved = [sku for sku, together in units.items() if together == 0]
+    problems = problems or [f"lines have 0 of {quoted(sku)}" for sku in unmoved]
     if problems:
         raise ContractError(type(command).__name__, problems)
     return tuple(Line(sku=sku, quantity=quantity) for sku, quantity in units.items())

@@ -15,7 +15,7 @@ from lambdas.contracts.inventory import (
     StockSoldOut,
 )
 from lambdas.contracts.times import format_time
-from lambdas.contracts.values import Identifier, Sku
+from lambdas.contracts.values import Identifier, Quantity, Sku
 
 LowStockEvent = StockBelowMinimum | StockSoldOut
 LOW_STOCK_EVENTS: tuple[type[LowStockEvent], ...] = (StockBelowMinimum, StockSoldOut)
@@ -41,7 +41,7 @@ class PurchaseOrder:
 
     purchase_order_id: Identifier
     sku: Sku
-    quantity: int
+    quantity: Quantity
     state: PurchaseOrderState
     raised_at: str
     check_after: str

@@ -15,10 +15,26 @@ from lambdas.storefront.sales import MINUTE, PRODUCT, Total
 MAX_PAGE_SIZE = 100
 MAX_SALES = 1_000
 """The most counters of a page of sales: a day has 1,440 minutes, and more products may be sold."""
-MAX_PAGE_TOKEN = 1_400
+MAX_ORDERS_TOKEN = 400
+MAX_SALES_TOKEN = 1_400
 """A sort key has at most 1,024 bytes, and its token a third more."""
 BAD_PAGE = "must be what the page before gave as next"
 BAD_DAY = "must be a day, such as 2026-12-01"
+
+
+def _page_size(most: int) -> Text:
+    """Return the rule of a page's size; ``most`` is a power of ten."""
+    digits = len(str(most))
+    return Text(
+        maximum=digits,
+        pattern=f"0*[1-9][0-9]{{0,{digits - 2}}}|{most}",
+        hint=f"must be a whole number from 1 to {most}",
+    )
+
+
+def _page_token(maximum: int) -> Text:
+    """Return the rule of a page's token, of so many characters at most."""
+    return Text(maximum=maximum, pattern="[A-Za-z0-9_-]+", hint=BAD_PAGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,22 +55,8 @@ class ProductPath:
 class ListOrdersQuery:
     """The query parameters: the size of a page, and the token of the page."""
 
-    limit: Annotated[
-        str,
-        Text(
-            maximum=3,
-            pattern="0*[1-9][0-9]?|100",
-            hint=f"must be a whole number from 1 to {MAX_PAGE_SIZE}",
-        ),
-    ] = "20"
-    page: Annotated[
-        str | None,
-        Text(
-            maximum=MAX_PAGE_TOKEN,
-            pattern="[A-Za-z0-9_-]+",
-            hint=BAD_PAGE,
-        ),
-    ] = None
+    limit: Annotated[str, _page_size(MAX_PAGE_SIZE)] = "20"
+    page: Annotated[str | None, _page_token(MAX_ORDERS_TOKEN)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,22 +75,8 @@ class SalesQuery:
         ),
     ]
     per: Annotated[str, Choice(among=(MINUTE, PRODUCT))]
-    limit: Annotated[
-        str,
-        Text(
-            maximum=4,
-            pattern="0*[1-9][0-9]{0,2}|1000",
-            hint=f"must be a whole number from 1 to {MAX_SALES}",
-        ),
-    ] = "100"
-    page: Annotated[
-        str | None,
-        Text(
-            maximum=MAX_PAGE_TOKEN,
-            pattern="[A-Za-z0-9_-]+",
-            hint=BAD_PAGE,
-        ),
-    ] = None
+    limit: Annotated[str, _page_size(MAX_SALES)] = "100"
+    page: Annotated[str | None, _page_token(MAX_SALES_TOKEN)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

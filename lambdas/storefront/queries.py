@@ -53,11 +53,12 @@ def encode_page_token(position: str) -> str:
 
 def _decode_page_token(token: str) -> str:
     try:
-        if position := urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode():
-            return position
+        position = urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
     except ValueError:
-        raise _bad_page() from None
-    raise _bad_page()
+        position = ""
+    if not position:
+        raise _bad_page()
+    return position
 
 
 def _bad_page() -> InvalidRequestError:

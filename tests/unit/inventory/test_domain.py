@@ -69,6 +69,15 @@ def test_every_bad_field_is_named():
     assert str(refusal.value).startswith("not a ReceiveStock: ")
 
 
+def test_delivery_that_writes_off_what_it_adds_is_refused():
+    with pytest.raises(ContractError) as refusal:
+        merge_lines_by_sku(
+            ReceiveStock(delivery_id="d1", lines=(delivered("A", 3), delivered("A", -3)))
+        )
+
+    assert refusal.value.problems == ["lines have 0 of 'A'"]
+
+
 def test_less_than_one_unit_is_not_reserved():
     command = ReserveStock(order_id="o1", lines=(line("A", 0), line("B", -2)))
 

@@ -35,13 +35,15 @@ class Rows(ClientDouble):
     ("damage", "problem"),
     [
         ({"quantity": "five"}, "quantity must be an integer"),
+        # To inventory, a negative quantity means units that are written off.
+        ({"quantity": -5}, "quantity must be an integer from 1 to"),
         # A key of the table is made of these two.
         ({"sku": "x" * 1_500}, "sku must have 1 to 64 characters"),
         ({"threshold": "x" * 1_500}, "threshold must have 0 to 100 characters"),
     ],
-    ids=["quantity", "sku", "threshold"],
+    ids=["quantity", "negative", "sku", "threshold"],
 )
-def test_order_behind_an_unreadable_one_is_delivered(damage: dict[str, str], problem: str):
+def test_order_behind_an_unreadable_one_is_delivered(damage: dict[str, Any], problem: str):
     bad, good = (encode(plan_purchase_order(low(sku, 1), now=START)) for sku in "AB")
     table, inventory = Rows(bad | damage, good), Inventory()
     bad_id, good_id = bad["purchase_order_id"], good["purchase_order_id"]
