@@ -262,8 +262,8 @@ PROD = Environment(
 LAPTOP = replace(
     DEV,
     # A few cores: they should refuse requests at the door, and end the orders that they accepted.
-    rate_limit=40,
-    burst_limit=100,
+    rate_limit=25,
+    burst_limit=60,
     placing_concurrency=4,
     partner_event_source="aws.partner/example.com/card-company/disputes",
     # The local cloud sends no mail, and has no DNS.
