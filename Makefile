@@ -108,8 +108,8 @@ build/alone/installed: requirements.txt
 simulate: setup ## the platform in virtual time, with faults by chance (SEED=7 plays one; SEEDS=500 FROM=1234 many)
 	@python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500) --from $(or $(FROM),1))
 
-every-fault: setup ## one order's saga with every fault at every place (PAIRS=1: every two at its tasks; ONE_IN=20 PART=3: a share; MINUTES=30)
-	@python -m simulation.every_fault $(if $(PAIRS),--pairs) --one-in $(or $(ONE_IN),1) \
+every-fault: setup ## one order's saga with every fault at every place (PAIRS=1: every two at its tasks; TRIPLES=1: a third after each two; ONE_IN=20 PART=3: a share; MINUTES=30)
+	@python -m simulation.every_fault $(if $(PAIRS),--pairs) $(if $(TRIPLES),--triples) --one-in $(or $(ONE_IN),1) \
 		--part $(or $(PART),0) $(if $(MINUTES),--minutes $(MINUTES))
 
 model: setup ## all states of one order, whatever happens in whatever order; minutes

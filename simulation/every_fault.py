@@ -1,11 +1,12 @@
-"""Every fault at every place of every story: one at a time, or two.
+"""Every fault at every place of every story: one at a time, two, or some of three.
 
 `python -m simulation.every_fault` plays each story once with each single fault and act. With
 `--pairs` it plays each with every two of them at the tasks of the state machines, where the second
 is also any that can happen only because of the first. Pairs whose second meets a state that another
 pair's, or a single one, has met are merged: one of them is played. `--merged` plays what was merged
-and what stands for it, and compares how the order ends. With `--one-in 10` it takes a tenth, with
-`--part 3` another tenth, and with `--minutes 30` what can be played in that time, spread over all.
+and what stands for it, and compares how the order ends. `--triples` plays after each pair one of the
+things that can come after it. With `--one-in 10` it takes a tenth, with `--part 3` another tenth,
+and with `--minutes 30` what can be played in that time, spread over all.
 The last line is a summary. It ends with 1 if a promise was broken.
 """
 
@@ -46,6 +47,7 @@ def main() -> int:
     """Play what the arguments say."""
     parser = ArgumentParser(prog="python -m simulation.every_fault", description=__doc__)
     parser.add_argument("--pairs", action="store_true", help="two things in each run")
+    parser.add_argument("--triples", action="store_true", help="a third thing after each pair")
     parser.add_argument("--tasks", action="store_true", help="only at tasks of state machines")
     parser.add_argument("--merged", action="store_true", help="compare pairs that were merged")
     parser.add_argument("--one-in", type=int, default=1, help="take one run in so many")
@@ -63,14 +65,15 @@ def main() -> int:
         plans = list[Taken]()
         for story in stories:
             # Not in this process: those that begin after it would share its database connection.
-            if arguments.pairs:
+            if arguments.pairs or arguments.triples:
                 plans += _pairs(pool, story, merged=arguments.merged)
             else:
                 found = pool.submit(singles, story, tasks_only=arguments.tasks)
                 plans += [(story, plan, None) for plan in found.result()]
         plans = share(plans, one_in=arguments.one_in, part=arguments.part)
         began = time.monotonic()
-        play = partial(_play, began + 60 * arguments.minutes)
+        until = began + 60 * arguments.minutes
+        play = partial(_play, until, triples=arguments.triples)
         for run in pool.map(play, plans, chunksize=8):
             if run is None:
                 continue
@@ -94,13 +97,13 @@ def singles(story: Story, *, tasks_only: bool = False) -> list[Plan]:
     return [(incident,) for incident in places(play_story(story), tasks_only=tasks_only)]
 
 
-def pairs(first: StoryRun) -> Iterator[Plan]:
-    """Yield each plan of the one incident of a run, and another that comes after it."""
-    (incident,) = first.plan
-    before = {id_ for id_, _ in first.decisions[: first.index(incident)]}
-    for second in places(first, tasks_only=True):
-        if second.id not in before and second.id != incident.id:
-            yield (incident, second)
+def longer(run: StoryRun) -> Iterator[Plan]:
+    """Yield each plan of a run's incidents, and another at a task that comes after them."""
+    last = run.plan[-1]
+    before = {id_ for id_, _ in run.decisions[: run.index(last)]}
+    for incident in places(run, tasks_only=True):
+        if incident.id not in before and incident.id != last.id:
+            yield (*run.plan, incident)
 
 
 def met(run: StoryRun, plans: Iterable[Plan]) -> list[tuple[Plan, Meeting]]:
@@ -150,15 +153,27 @@ def _met_by_singles(story: Story) -> list[tuple[Plan, Meeting]]:
 
 def _met_by_seconds(story: Story, plan: Plan) -> list[tuple[Plan, Meeting]]:
     first = play_story(story, plan, digests=True)
-    return met(first, pairs(first))
+    return met(first, longer(first))
 
 
-def _play(until: float, taken: Taken) -> StoryRun | None:
-    """Play a story with a plan, if it is not yet ``until``. What it was merged with ends alike."""
+def longer_by_one(run: StoryRun) -> Plan | None:
+    """Return a plan of a run's incidents and one more, the same each time; None at its end."""
+    plans = list(longer(run))
+    return plans[crc32(f"{run.plan}".encode()) % len(plans)] if plans else None
+
+
+def _play(until: float, taken: Taken, *, triples: bool) -> StoryRun | None:
+    """Play a story with a plan, if it is not yet ``until``. What it was merged with ends alike.
+
+    With ``triples`` the plan is longer by an incident; it is not played if none can come after it.
+    """
     if time.monotonic() >= until:
         return None
     story, plan, other = taken
     run = play_story(story, plan)
+    if triples and not run.problem:
+        triple = longer_by_one(run)
+        return play_story(story, triple) if triple else None
     if other is None or run.problem:
         return run
     ended = play_story(story, other).ended

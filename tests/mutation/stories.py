@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from simulation.chance import CRASH
-from simulation.every_fault import pairs
+from simulation.every_fault import longer
 from simulation.expressions import names
 from simulation.stories import STORIES, Incident, Plan, Story, StoryRun, places, play_story
 from simulation.templates import synthesized
@@ -90,7 +90,7 @@ class Stories:
         if not taken or all(run.plan for run in arrivals):
             # Only a fault leads to this state, so no run has a fault at it. One run for each story.
             for run in {run.story: run for run in arrivals if run.plan}.values():
-                for plan in pairs(run):
+                for plan in longer(run):
                     if plan[-1].id.startswith(f"{machine} {state} #"):
                         yield run.story, plan
 

@@ -3,7 +3,7 @@
 import pytest
 
 from simulation import chance as kinds
-from simulation.every_fault import met, share
+from simulation.every_fault import longer, longer_by_one, met, share
 from simulation.stories import CANCEL, STORIES, Incident, play_story
 
 FIRST, LATER = "Fulfilment ReserveStock #1", Incident("Fulfilment Confirm #1", kinds.LOST)
@@ -56,3 +56,18 @@ def test_parts_have_each_plan_once():
 
     assert sorted(plan for part in parts for _, plan, _ in part) == [plan for _, plan, _ in plans]
     assert [len(part) for part in parts] == [4, 3, 3]
+
+
+def test_third_incident_comes_after_a_pair():
+    pair = (Incident(FIRST, kinds.THROTTLE), Incident("Fulfilment TakePayment #1", kinds.LOST))
+    run = play_story(STORIES[0], pair)
+
+    thirds = list(longer(run))
+    triple = longer_by_one(run)
+
+    assert triple and triple in thirds
+    assert {plan[:2] for plan in thirds} == {pair}
+    later = {id_ for id_, _ in run.decisions[run.index(pair[1]) + 1 :]}
+    assert {plan[2].id for plan in thirds} <= later
+    assert Incident("Fulfilment Confirm #1", kinds.LOST) in {plan[2] for plan in thirds}
+    assert play_story(STORIES[0], triple).problem == ""
