@@ -4,10 +4,10 @@
 `--pairs` it plays each with every two of them at the tasks of the state machines, where the second
 is also any that can happen only because of the first. Pairs whose second meets a state that another
 pair's, or a single one, has met are merged: one of them is played. `--merged` plays what was merged
-and what stands for it, and compares how the order ends. `--triples` plays one of
-the things that can come after each pair. With `--one-in 10` it takes a tenth, with `--part 3`
-another tenth, and with `--minutes 30` what can be played in that time, spread over all. The last line is
-a summary. It ends with 1 if a promise was broken.
+and what stands for it, and compares how the order ends. `--triples` plays one of the things that
+can come after each pair. With `--one-in 10` it takes a tenth, with `--part 3` another tenth, and
+with `--minutes 30` what can be played in that time, spread over all. The last line is a summary.
+It ends with 1 if a promise was broken.
 """
 
 import sys
