@@ -8,11 +8,12 @@ also counts the orders of the day.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.bounds import IntegerBounds
+from lambdas.contracts.codec import ContractError, decode, encode
 from lambdas.contracts.customer_limits import CustomerLimits
 from lambdas.contracts.order_states import TERMINAL_STATES
 from lambdas.orders.admission import TooManyOpenOrdersError
@@ -45,6 +46,33 @@ MAX_REMEMBERED = 100
 KEPT = timedelta(days=400)
 """How long after a customer's last order DynamoDB deletes the row."""
 MAX_BATCH = 100
+Count = Annotated[int, IntegerBounds(minimum=0)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Numbers:
+    """The columns of a customer's row that are not its key or its entries."""
+
+    version: Count = 0
+    still_open: Count = 0
+    """How many entries were open when their orders were read last."""
+    day: str = ""
+    """The day (UTC) of the customer's last order."""
+    placed: Count = 0
+    """How many orders the customer placed on that day."""
+
+    def placed_on(self, day: str) -> int:
+        """Return how many orders the customer placed on a day, which is not before the row's."""
+        return self.placed if self.day == day else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A customer's row; one that does not exist is empty."""
+
+    numbers: _Numbers = field(default_factory=_Numbers)
+    entries: Mapping[str, OpenOrder] = field(default_factory=dict)
+    """What the customer's orders count for, by their ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +104,7 @@ class CustomerOrders:
             CustomerLimitError: the customer's orders are at a limit. Nothing was stored.
             KeyReusedError: the key was used for a different order, or for one that has expired.
             TooManyOpenOrdersError: other orders of the customer were placed during each attempt.
+            ContractError: the customer's row, or that of the stored order, cannot be read.
         """
         for _ in RETRY.attempts():
             row = self._read(order.customer_id)
@@ -88,18 +117,14 @@ class CustomerOrders:
                 return same_request(from_item(reasons[0]["Item"]), order)
         raise TooManyOpenOrdersError("other orders of yours are being placed: try again")
 
-    def _checked(self, row: Mapping[str, Any], order: Order) -> tuple[dict[str, OpenOrder], int]:
+    def _checked(self, row: _Row, order: Order) -> tuple[dict[str, OpenOrder], int]:
         """Check the new order against the entries of others; return these.
 
         Also return how many were open when the orders were read last.
         """
-        check_day(_placed_today(row, order), limits=self._limits)
-        entries = {
-            id: decode(OpenOrder, entry)
-            for id, entry in row.get("orders", {}).items()
-            if id != order.order_id
-        }
-        still_open = row.get("still_open", 0)
+        check_day(row.numbers.placed_on(_day(order)), limits=self._limits)
+        entries = {id: entry for id, entry in row.entries.items() if id != order.order_id}
+        still_open = row.numbers.still_open
         try:
             check_limits(counted(order), others=entries.values(), limits=self._limits)
         except CustomerLimitError:
@@ -111,10 +136,10 @@ class CustomerOrders:
         return entries, still_open
 
     def _open_at_the_limit(
-        self, row: Mapping[str, Any], order: Order, entries: Mapping[str, OpenOrder]
+        self, row: _Row, order: Order, entries: Mapping[str, OpenOrder]
     ) -> dict[str, OpenOrder]:
         """Return the entries whose orders have not ended, if they leave room for the new order."""
-        version, at = row.get("version", 0), datetime.fromisoformat(order.placed_at)
+        version, at = row.numbers.version, datetime.fromisoformat(order.placed_at)
         known = self._refused.get(order.customer_id)
         if known and known.version == version and at - known.at < READ_AGAIN_AFTER:
             found = known.entries
@@ -146,29 +171,29 @@ class CustomerOrders:
         ]
         return {id: entries[id] for id in sorted(ids)}
 
-    def _read(self, customer_id: str) -> dict[str, Any]:
+    def _read(self, customer_id: str) -> _Row:
         answer = self._dynamodb.get_item(
             TableName=self._table, Key=to_item({"customer_id": customer_id}), ConsistentRead=True
         )
-        return from_item(answer.get("Item", {}))
+        return _parse_row(from_item(answer.get("Item", {})), customer_id)
 
     def _write(
         self,
         order: Order,
-        before: Mapping[str, Any],
+        before: _Row,
         entries: Mapping[str, OpenOrder],
         *,
         still_open: int,
     ) -> Sequence[Any]:
         """Write order and entries; return why neither was written, or nothing."""
-        version = before.get("version", 0)
+        version, day = before.numbers.version, _day(order)
         placed_at = datetime.fromisoformat(order.placed_at)
         row = {
             "customer_id": order.customer_id,
             "orders": {id: encode(entry) for id, entry in entries.items()},
             "still_open": still_open,
-            "day": _day(order),
-            "placed": _placed_today(before, order) + 1,
+            "day": day,
+            "placed": before.numbers.placed_on(day) + 1,
             "version": version + 1,
             "expires_at": int((placed_at + KEPT).timestamp()),
         }
@@ -208,9 +233,19 @@ class CustomerOrders:
         return ()
 
 
-def _placed_today(row: Mapping[str, Any], order: Order) -> int:
-    """Return how many orders the customer placed on the day of ``order`` before it."""
-    return int(row["placed"]) if row.get("day") == _day(order) else 0
+def _parse_row(row: Mapping[str, Any], customer_id: str) -> _Row:
+    contract, entries = f"row of customer {customer_id}", row.get("orders", {})
+    if not isinstance(entries, dict):
+        raise ContractError(contract, ["orders must be an object"])
+    try:
+        numbers = decode(_Numbers, row)
+    except ContractError as error:
+        raise ContractError(contract, error.problems) from None
+    try:
+        open_orders = {id: decode(OpenOrder, entry) for id, entry in entries.items()}
+    except ContractError as error:
+        raise ContractError(contract, [f"orders: {each}" for each in error.problems]) from None
+    return _Row(numbers=numbers, entries=open_orders)
 
 
 def _day(order: Order) -> str:

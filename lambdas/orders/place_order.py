@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from lambdas.contracts.codec import ContractError
 from lambdas.contracts.customer_limits import CustomerLimits
 from lambdas.contracts.problems import ProblemError
 from lambdas.orders.admission import RETRY_AFTER, Admission, TooManyOpenOrdersError
@@ -86,6 +87,7 @@ def _accept(order: Order, *, lines: Sequence[Mapping[str, Any]]) -> Order:
         CustomerLimitError: the customer's open orders would exceed a limit.
         PriceNotOnOfferError: a line's price is not on offer.
         KeyReusedError: the key was used for a different order, or for one that has expired.
+        ContractError: the customer's row, or that of the stored order, cannot be read.
     """
     now = datetime.fromisoformat(order.placed_at)
     try:
@@ -98,7 +100,7 @@ def _accept(order: Order, *, lines: Sequence[Mapping[str, Any]]) -> Order:
             grace=grace,
         )
         return customer_orders.add(order)
-    except (TooManyOpenOrdersError, PriceNotOnOfferError, CustomerLimitError):
+    except (TooManyOpenOrdersError, PriceNotOnOfferError, CustomerLimitError, ContractError):
         stored = orders.find_retried(order)
         if stored is None:
             raise

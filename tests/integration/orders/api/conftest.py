@@ -27,18 +27,19 @@ def place_order(
     dynamodb: Any,
     table: str,
     checkpoints: str,
+    customers: str,
 ) -> Handler:
     offers = make_table("offers", "sku")
     put_on_offer(dynamodb, offers, *BODY["lines"])
     settings = {"ORDERS_TABLE": table, "OFFERS_TABLE": offers, "OFFER_GRACE_SECONDS": "900"}
     limit = {"CHECKPOINTS_TABLE": checkpoints, "MAX_OPEN_ORDERS": str(LIMIT)}
-    customers = {
-        "OPEN_ORDERS_TABLE": make_table("open-orders", "customer_id"),
+    limits = {
+        "OPEN_ORDERS_TABLE": customers,
         "CUSTOMER_LIMITS": json.dumps(
             {"orders": 3, "units": 1_000, "value": 10**9, "orders_a_day": 100}
         ),
     }
-    return load_handler("lambdas.orders.place_order", **settings, **limit, **customers)
+    return load_handler("lambdas.orders.place_order", **settings, **limit, **limits)
 
 
 @pytest.fixture

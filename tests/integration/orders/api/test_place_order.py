@@ -123,6 +123,23 @@ class TestPlaceOrder:
 
         assert (again["statusCode"], content(again)["state"]) == (202, "REJECTED")
 
+    def test_retry_is_answered_though_its_customers_row_cannot_be_read(
+        self,
+        place_order: Handler,
+        dynamodb: Any,
+        customers: str,
+        capsys: pytest.CaptureFixture[str],
+    ):
+        first = content(place_order(request(), None))
+        (row,) = dynamodb.scan(TableName=customers)["Items"]
+        dynamodb.put_item(TableName=customers, Item=row | {"placed": {"S": "many"}})
+
+        new, retry = place_order(request(key="2"), None), place_order(request(), None)
+
+        assert (new["statusCode"], content(new)["status"]) == (503, 503)
+        assert "not a row of customer 17850: placed must be" in capsys.readouterr().out
+        assert content(retry) == first
+
     def test_base64_body_is_read(self, place_order: Handler):
         encoded = base64.b64encode(json.dumps(BODY).encode()).decode()
 
