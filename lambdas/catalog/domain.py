@@ -8,6 +8,7 @@ from lambdas.contracts.catalog import ENDED_OFFERS_KEPT, MAX_OFFERS, Offer, Offe
 from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.problems import FieldProblem, InvalidRequestError
 from lambdas.contracts.times import format_time
+from lambdas.contracts.values import SequenceNumber, Time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +39,9 @@ class Product:
     name: str
     offers: tuple[Offer, ...]
     """By their beginning; with those that ended within ``ENDED_OFFERS_KEPT``."""
-    sequence: int
+    sequence: SequenceNumber
     """The number of events published for the product."""
-    changed_at: str
+    changed_at: Time
     request_id: str
     """The id of the request that changed it last."""
 

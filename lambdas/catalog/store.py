@@ -37,10 +37,12 @@ class Products:
 
         Raises:
             ConcurrentUpdateError: each attempt met a concurrent change of the product.
+            ContractError: the row cannot be read, or could not be read again. It is not written.
         """
         for _ in RETRY.attempts():
             before = self.find(sku)
             after = change(before)
+            decode(Product, encode(after))
             if self._replace(before, after):
                 return after
         raise ConcurrentUpdateError(f"product {sku} is being changed by others; try again")

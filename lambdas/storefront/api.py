@@ -16,8 +16,8 @@ MAX_PAGE_SIZE = 100
 MAX_SALES = 1_000
 """The most counters of a page of sales: a day has 1,440 minutes, and more products may be sold."""
 MAX_ORDERS_TOKEN = 400
-MAX_SALES_TOKEN = 1_400
-"""A sort key has at most 1,024 bytes, and its token a third more."""
+MAX_SALES_TOKEN = 1_366
+"""DynamoDB refuses a sort key of more than 1,024 bytes; the token of one has a third more."""
 BAD_PAGE = "must be what the page before gave as next"
 BAD_DAY = "must be a day, such as 2026-12-01"
 

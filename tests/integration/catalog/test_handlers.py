@@ -9,6 +9,7 @@ import pytest
 
 from lambdas.catalog.domain import Product, event_for_change
 from lambdas.catalog.store import Products
+from lambdas.contracts.bounds import MAX_INTEGER
 from lambdas.contracts.catalog import OffersChanged
 from lambdas.contracts.codec import decode
 from lambdas.contracts.parsing import parse_detail
@@ -19,6 +20,7 @@ from lambdas.runtime.errors import ConcurrentUpdateError
 from lambdas.runtime.relay import Relay, row_to_event
 from tests.support.aws_fakes import FakeEvents, FakeSqs
 
+NOW = "2026-12-01T08:26:00.000Z"
 BODY = {"name": "Heart", "offers": [{"currency": "GBP", "unit_price": 255}]}
 
 
@@ -85,6 +87,28 @@ def test_bad_request_names_its_fields_and_leaves_no_trace(
     assert rows(dynamodb, table) == []
 
 
+@pytest.mark.parametrize(
+    "edited", [{"changed_at": "noon"}, {"sequence": 0}, {"sequence": MAX_INTEGER}], ids=str
+)
+@pytest.mark.parametrize("name", ["Heart", "White heart"])
+def test_edited_product_is_said_to_be_unreadable_and_stays(
+    put: Callable[..., tuple[int, Any]],
+    dynamodb: Any,
+    table: str,
+    edited: dict[str, Any],
+    name: str,
+):
+    put(BODY)
+    (row,) = rows(dynamodb, table)
+    dynamodb.put_item(TableName=table, Item=to_item(row | edited))
+
+    status, _ = put(BODY | {"name": name})
+
+    unchanged = name == "Heart" and edited == {"sequence": MAX_INTEGER}
+    assert status == (200 if unchanged else 503)
+    assert rows(dynamodb, table) == [row | edited]
+
+
 def test_change_of_a_row_is_published(
     put: Callable[..., tuple[int, Any]], dynamodb: Any, table: str
 ):
@@ -115,11 +139,11 @@ def test_product_that_others_keep_changing_raises(dynamodb: Any, table: str):
     def change(before: Product | None) -> Product:
         sequence = before.sequence + 1 if before else 1
         other = Product(
-            sku="A", name="A", offers=(), sequence=sequence, changed_at="", request_id=""
+            sku="A", name="A", offers=(), sequence=sequence, changed_at=NOW, request_id=""
         )
         products._replace(before, other)
         return Product(
-            sku="A", name="B", offers=(), sequence=sequence, changed_at="", request_id=""
+            sku="A", name="B", offers=(), sequence=sequence, changed_at=NOW, request_id=""
         )
 
     with pytest.raises(ConcurrentUpdateError, match="product A"):

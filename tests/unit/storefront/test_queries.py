@@ -35,6 +35,17 @@ class TestParameters:
         with pytest.raises(InvalidRequestError, match="page must be"):
             parse_page_request({"page": encode_page_token(place)})
 
+    @pytest.mark.parametrize("length", [1_024, 1_025])
+    def test_longest_position_of_sales_is_the_longest_sort_key(self, length: int):
+        parameters = {"day": "2026-12-01", "per": "product"}
+        token = encode_page_token("x" * length)
+        try:
+            after = parse_sales_query(parameters | {"page": token}).after
+        except InvalidRequestError as bad:
+            assert (length, [each.field for each in bad.errors]) == (1_025, ["page"])
+        else:
+            assert (length, after) == (1_024, "x" * 1_024)
+
     def test_valid_parameters_are_parsed(self):
         after = "2026-12-01T08:26:00+00:00#o1"
 
