@@ -21,7 +21,8 @@ def translate_dispute(event: Mapping[str, Any]) -> EventEnvelope[PaymentDisputed
     Every report of the same dispute has the same event id.
 
     Raises:
-        ContractError: it is no event of this type, or fields are missing or bad: each is named.
+        ContractError: it is no event of this type, its time is of another century, or fields are
+            missing or bad: each is named.
     """
     if (kind := event.get("detail-type")) != DISPUTE_OPENED:
         raise ContractError(DisputeOpened.__name__, [f"its detail-type is {kind!r}"])
@@ -37,8 +38,16 @@ def translate_dispute(event: Mapping[str, Any]) -> EventEnvelope[PaymentDisputed
         sequence=1,
         correlation_id=dispute.payment_key,
         causation_id=event["id"],
-        occurred_at=reformat_time(event["time"]),
+        occurred_at=_parse_time(event["time"]),
     )
+
+
+def _parse_time(text: str) -> str:
+    """Return the event's time, which the company sets, in our format."""
+    try:
+        return reformat_time(text)
+    except ValueError as problem:
+        raise ContractError(DisputeOpened.__name__, [f"time {problem}"]) from None
 
 
 def _parse_opened(detail: Mapping[str, Any]) -> DisputeOpened:

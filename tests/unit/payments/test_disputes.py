@@ -87,6 +87,13 @@ def test_every_bad_field_is_named(detail: dict[str, Any], problems: list[str]):
     assert bad.value.problems == problems
 
 
+@pytest.mark.parametrize("time", ["1970-01-01T00:00:00Z", "2300-01-01T00:00:00Z"])
+def test_time_of_another_century_is_refused(time: str):
+    """The company sets it. No consumer of our events would take it."""
+    with pytest.raises(ContractError, match="time must be a time"):
+        translate_dispute(event() | {"time": time})
+
+
 class TestHandler:
     Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
