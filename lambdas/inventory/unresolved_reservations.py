@@ -7,12 +7,12 @@ sorted by ``last_activity_at``: when they were made, or last queried. See
 ``lambdas/runtime/status_queries.py``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
+from lambdas.contracts.bounds import MAX_INTEGER
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.inventory import ReservationState, ReservationUnresolved
 from lambdas.contracts.orders import OrderStatusReported
@@ -57,29 +57,46 @@ class UnresolvedReservations:
 
         Return the number of the query, from 1. Return None if the row has changed since it was
         read, because the reservation was resolved or another run claimed it. A count that is no
-        number, because somebody edited the row, begins again.
+        event's number, because somebody edited the row, begins again.
         """
-        try:
-            return self._claim(row, "SET last_activity_at = :now ADD query_count :one", now=now)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ValidationException":
-                raise
-            log_error("query_count_replaced", order_id=row["order_id"], error=str(error))
-            return self._claim(row, "SET last_activity_at = :now, query_count = :one", now=now)
+        number = self._claim(
+            row,
+            "SET last_activity_at = :now ADD query_count :one",
+            now=now,
+            condition=" AND (attribute_not_exists(query_count)"
+            " OR query_count BETWEEN :none AND :most)",
+            values={":none": 0, ":most": MAX_INTEGER - 1},
+        )
+        if number is not None:
+            return number
+        number = self._claim(row, "SET last_activity_at = :now, query_count = :one", now=now)
+        if number is not None:
+            log_error("query_count_replaced", order_id=row["order_id"])
+        return number
 
-    def _claim(self, row: dict[str, Any], update: str, *, now: str) -> int | None:
+    def _claim(
+        self,
+        row: dict[str, Any],
+        update: str,
+        *,
+        now: str,
+        condition: str = "",
+        values: Mapping[str, int] = MappingProxyType({}),
+    ) -> int | None:
         try:
             answer = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=to_item({"order_id": row["order_id"]}),
                 UpdateExpression=update,
-                ConditionExpression="unresolved_shard = :shard AND last_activity_at = :seen",
+                ConditionExpression="unresolved_shard = :shard AND last_activity_at = :seen"
+                + condition,
                 ExpressionAttributeValues=to_item(
                     {
                         ":now": now,
                         ":one": 1,
                         ":shard": row["unresolved_shard"],
                         ":seen": row["last_activity_at"],
+                        **values,
                     }
                 ),
                 ReturnValues="UPDATED_NEW",

@@ -33,9 +33,11 @@ SELECT order_id FROM payments.unresolved_charges
 WHERE last_activity_at < now() - CAST(:stale_after AS interval)
 ORDER BY last_activity_at LIMIT :row_limit
 """
-# If two runs claim the same rows, the later commit fails. Its retry finds other rows.
+# If two runs claim the same rows, the later commit fails. Its retry finds other rows. A count that
+# is no event's number, or the last that fits its column, was edited by somebody: it begins again.
 _CLAIM = f"""
-UPDATE payments.unresolved_charges SET last_activity_at = now(), query_count = query_count + 1
+UPDATE payments.unresolved_charges SET last_activity_at = now(), query_count = CASE
+WHEN query_count BETWEEN 0 AND 2147483646 THEN query_count + 1 ELSE 1 END
 WHERE order_id IN ({_STALE}) RETURNING order_id, query_count, last_activity_at
 """  # noqa: S608 -- a constant
 

@@ -4,11 +4,13 @@ A second kind of row says which order was sent for a SKU and a threshold. Its ke
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import ContractError, decode, encode
+from lambdas.contracts.values import Identifier
 from lambdas.purchasing.domain import SUPPLIER, PurchaseOrder, PurchaseOrderState
-from lambdas.runtime.dynamodb import from_item, put_if_absent, refused_row, to_item
+from lambdas.runtime.dynamodb import from_item, put_if_absent, to_attribute, to_item
 from lambdas.runtime.errors import ConcurrentUpdateError
 from lambdas.runtime.retry import RetryPolicy
 
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
 
 RETRY = RetryPolicy(max_attempts=3)
 """A claim that another run changed is looked at again at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Claim:
+    """The row that says which order was sent for a SKU and a threshold, without its key."""
+
+    sent: Identifier
 
 
 class PurchaseOrders:
@@ -66,7 +75,7 @@ class PurchaseOrders:
         Raises:
             ConcurrentUpdateError: each attempt met another run.
         """
-        seen = order.purchase_order_id
+        id = seen = to_attribute(order.purchase_order_id)
         for _ in RETRY.attempts():
             try:
                 self._dynamodb.update_item(
@@ -74,15 +83,19 @@ class PurchaseOrders:
                     Key=to_item({"purchase_order_id": f"{order.threshold}/{order.sku}"}),
                     UpdateExpression="SET sent = :id",
                     ConditionExpression="attribute_not_exists(sent) OR sent = :seen",
-                    ExpressionAttributeValues=to_item(
-                        {":id": order.purchase_order_id, ":seen": seen}
-                    ),
+                    ExpressionAttributeValues={":id": id, ":seen": seen},
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except self._dynamodb.exceptions.ConditionalCheckFailedException as refusal:
-                seen = str(refused_row(refusal)["sent"])
-                if _is_on_its_way(self._row(seen), at_least=order.quantity):
-                    return seen
+                row: Mapping[str, Any] = refusal.response["Item"]  # type: ignore[typeddict-item]
+                seen = row["sent"]
+                try:
+                    sent = decode(_Claim, from_item(row)).sent
+                except ContractError:
+                    # Somebody edited it: it names no order that could be on its way.
+                    continue
+                if _is_on_its_way(self._row(sent), at_least=order.quantity):
+                    return sent
             else:
                 return order.purchase_order_id
         raise ConcurrentUpdateError(f"orders of {order.sku} are being sent by another run")

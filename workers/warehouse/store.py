@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from lambdas.contracts.codec import decode, encode
-from lambdas.runtime.dynamodb import put_if_absent, to_item
+from lambdas.runtime.dynamodb import put_if_absent, put_if_newer
 from workers.warehouse.domain import Picking, StockLevel
 
 if TYPE_CHECKING:
@@ -23,17 +23,7 @@ class Warehouse:
 
     def put_stock_level(self, stock_level: StockLevel) -> bool:
         """Store a SKU's stock level unless a later one is stored; return whether it was stored."""
-        try:
-            self._dynamodb.put_item(
-                TableName=self._stock,
-                Item=to_item(encode(stock_level)),
-                ConditionExpression="attribute_not_exists(sku) OR #sequence < :sequence",
-                ExpressionAttributeNames={"#sequence": "sequence"},
-                ExpressionAttributeValues=to_item({":sequence": stock_level.sequence}),
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        return put_if_newer(self._dynamodb, self._stock, encode(stock_level), key="sku")
 
     def put_picking(self, picking: Picking) -> Picking:
         """Store the picking, or return the order's existing one unchanged."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.contracts.bounds import MAX_INTEGER
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import event_id
 from lambdas.contracts.inventory import SOURCE
@@ -257,7 +258,18 @@ class TestRun:
             )
 
 
-@pytest.mark.parametrize("count", [{"S": "two"}, {"NS": ["1", "2"]}, {"NULL": True}], ids=str)
+@pytest.mark.parametrize(
+    "count",
+    [
+        {"S": "two"},
+        {"NS": ["1", "2"]},
+        {"NULL": True},
+        {"N": "-1"},
+        {"N": str(MAX_INTEGER)},
+        {"N": "1E37"},
+    ],
+    ids=str,
+)
 def test_edited_count_begins_again_and_others_are_queried(
     dynamodb: Any, inventory: Inventory, count: Any, capsys: pytest.CaptureFixture[str]
 ):

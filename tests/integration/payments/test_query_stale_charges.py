@@ -61,6 +61,19 @@ class TestQueryStale:
         assert published.event_id == event_id(SOURCE, f"charge:{order}", 1)
         assert published.correlation_id == order
 
+    @pytest.mark.parametrize("count", [-1, 2**31 - 1])
+    def test_edited_count_begins_again(self, admin, store, unresolved_charges, events, count):
+        orders = begin_stale_charges(admin, store, 2)
+        admin.run(
+            "UPDATE payments.unresolved_charges SET query_count = :count WHERE order_id = :id",
+            count=count,
+            id=orders[0],
+        )
+
+        unresolved_charges.query_stale(stale_after=STALE_AFTER)
+
+        assert sorted(queries_sent(events)) == sorted((order, 1) for order in orders)
+
     def test_run_publishes_page_by_page_oldest_first(
         self, admin, store, unresolved_charges, events, monkeypatch
     ):

@@ -79,6 +79,17 @@ def test_latest_stock_is_kept_for_every_order_of_events(
     assert (row["available"], row["sequence"]) == (30, 3)
 
 
+def test_row_whose_sequence_was_edited_is_replaced(harness: WarehouseHarness):
+    edited = {"sku": {"S": "A"}, "sequence": {"S": "nine"}}
+    harness.dynamodb.put_item(TableName=harness.stock, Item=edited)
+
+    harness.warehouse.put_stock_level(
+        StockLevel(sku="A", available=1, reserved=0, minimum=5, sequence=1)
+    )
+
+    assert [row["sequence"] for row in harness.rows(harness.stock)] == [1]
+
+
 def test_put_returns_whether_the_stock_was_newer(harness: WarehouseHarness):
     stock_level = StockLevel(sku="A", available=1, reserved=0, minimum=5, sequence=1)
 

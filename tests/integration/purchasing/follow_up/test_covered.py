@@ -132,6 +132,17 @@ def test_order_that_is_unreadable_or_gone_covers_none(
     assert deliver(orders, inventory) == 1
 
 
+@pytest.mark.parametrize("sent", ["", "x" * 3_000, 7, None, ["po"]], ids=repr)
+def test_claim_that_somebody_edited_stops_no_order(
+    orders: PurchaseOrders, inventory: Inventory, dynamodb: Any, table: str, sent: Any
+):
+    claim = {"purchase_order_id": f"{LOW_STOCK_EVENTS[0].__name__}/A", "sent": sent}
+    dynamodb.put_item(TableName=table, Item=to_item(claim))
+    raise_for(orders, 2)
+
+    assert deliver(orders, inventory) == 1
+
+
 class Swinging:
     """A SKU, its purchase orders and its supplier, while orders of customers come and go."""
 
