@@ -1,7 +1,7 @@
 """Consuming events in batches, from a FIFO queue or a stream."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from lambdas.contracts.codec import ContractError
@@ -14,14 +14,26 @@ from lambdas.runtime.log import log_error
 E = TypeVar("E", bound=Event)
 
 
+class PoisonEventsError(Exception):
+    """Some events of a call cannot be handled until a person has acted; all others were.
+
+    ``reasons`` has the reason of each, by the event's id.
+    """
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        super().__init__("; ".join(reasons.values()))
+        self.reasons = reasons
+
+
 class BatchConsumer(Generic[E]):
     """Handles the events in a batch of messages. Each group's messages are handled in order.
 
-    A message that cannot be parsed is dead-lettered, and the messages after it are handled. If
-    handling an event fails, its message and all later ones of its group are delivered again; other
-    groups are not affected. Messages are dead-lettered at the end, when it is known which ones are
-    delivered again: of those, poison messages are dead-lettered only when they come again, so that
-    each is in the queue once.
+    A message that cannot be parsed is dead-lettered, and the messages after it are handled; so is
+    one that ``handle`` names in a PoisonEventsError. If handling an event fails otherwise, its
+    message and all later ones of its group are delivered again; other groups are not affected.
+    Messages are dead-lettered at the end, when it is known which ones are delivered again: of
+    those, poison messages are dead-lettered only when they come again, so that each is in the queue
+    once.
     """
 
     _rewinds = False
@@ -102,6 +114,11 @@ class BatchConsumer(Generic[E]):
             batch = [events[id_] for id_ in call]
             try:
                 self._handle(batch)
+            except PoisonEventsError as error:
+                named = {id_: error.reasons.get(events[id_].metadata.event_id) for id_ in call}
+                poison |= {id_: reason for id_, reason in named.items() if reason}
+                processed.update(id_ for id_, reason in named.items() if not reason)
+                continue
             except Exception as error:  # noqa: BLE001 -- whatever it is, the other groups go on
                 log_error(
                     "group_failed",

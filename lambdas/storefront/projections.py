@@ -9,6 +9,7 @@ from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
 from lambdas.contracts.inventory import StockEvent
 from lambdas.contracts.orders import OrderConfirmed
+from lambdas.runtime.consumer import PoisonEventsError
 from lambdas.storefront.availability import build_availabilities
 from lambdas.storefront.customer_orders import build_order_upserts
 from lambdas.storefront.products import build_product_offers
@@ -55,9 +56,22 @@ def update_customer_orders(
 
 
 def update_sales(view: SalesView, events: Sequence[EventEnvelope[OrderConfirmed]]) -> None:
-    """Count each order of a batch once, in as few transactions as possible."""
+    """Count each order of a batch once, in as few transactions as possible.
+
+    Raises:
+        PoisonEventsError: a counter of some orders was edited; all other orders were counted.
+    """
+    uncounted: dict[str, str] = {}
     for group in split_into_transactions(build_sales(events)):
-        view.count(group)
+        uncounted |= view.count(group)
+    if uncounted:
+        raise PoisonEventsError(
+            {
+                event.metadata.event_id: uncounted[event.data.order_id]
+                for event in events
+                if event.data.order_id in uncounted
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lambdas.contracts.codec import ContractError, decode, encode
 from lambdas.runtime.dynamodb import READ_RETRY, batch_get, from_item, put_if_newer, to_item
 from lambdas.runtime.log import log_error
+from lambdas.runtime.transactions import CONDITION_FAILED, cancellation_codes
 from lambdas.storefront.availability import Availability
 from lambdas.storefront.order_upserts import OrderUpsert
 from lambdas.storefront.products import ProductOffers
@@ -142,33 +143,45 @@ class SalesView:
         self._table = table
         self._dynamodb = dynamodb
 
-    def count(self, sales: Sequence[Sale]) -> int:
-        """Count sales that fit into one transaction, each once; return how many were new.
+    def count(self, sales: Sequence[Sale]) -> dict[str, str]:
+        """Count sales that fit into one transaction, each once.
 
         The transaction that increments the counters for an order also puts the order's marker. If
-        markers exist already, the transaction is tried again without their sales.
+        markers exist already, the transaction is tried again without their sales. So it is if
+        nothing can be added to a counter, because somebody edited it. Return the orders that were
+        not counted for that, each with the reason.
         """
-        uncounted = list(sales)
+        uncounted, impossible = list(sales), dict[str, str]()
         while uncounted:
+            sums = sum_increments(uncounted)
             markers: list[Any] = [{"Put": self._put_counted_marker(sale)} for sale in uncounted]
             updates: list[Any] = [
-                {"Update": self._increment(*counter, counts)}
-                for counter, counts in sum_increments(uncounted).items()
+                {"Update": self._increment(*counter, counts)} for counter, counts in sums.items()
             ]
             try:
                 self._dynamodb.transact_write_items(TransactItems=[*markers, *updates])
                 break
             except self._dynamodb.exceptions.TransactionCanceledException as cancelled:
-                reasons = cancelled.response["CancellationReasons"]
+                codes = cancellation_codes(cancelled)
+                edited = {
+                    counter
+                    for counter, code in zip(sums, codes[len(uncounted) :], strict=False)
+                    if code == "ValidationError"
+                }
+                impossible |= {
+                    sale.order_id: f"counter {' '.join(min(found))} was edited"
+                    for sale in uncounted
+                    if (found := edited & sale.increments.keys())
+                }
                 new = [
                     sale
-                    for sale, reason in zip(uncounted, reasons, strict=False)
-                    if reason["Code"] != "ConditionalCheckFailed"
+                    for sale, code in zip(uncounted, codes, strict=False)
+                    if code != CONDITION_FAILED and sale.order_id not in impossible
                 ]
                 if len(new) == len(uncounted):
                     raise
                 uncounted = new
-        return len(uncounted)
+        return impossible
 
     def read_counters(
         self, request: "SalesRequest"

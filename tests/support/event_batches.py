@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.inventory import StockChanged, StockEvent
+from lambdas.runtime.consumer import PoisonEventsError
 
 
 def message(sku: str, sequence: int = 1) -> str:
@@ -20,17 +21,30 @@ def message(sku: str, sequence: int = 1) -> str:
 
 
 class Handler:
-    """Acts on events, and fails on some."""
+    """Acts on events, fails on some, and can never handle others."""
 
-    def __init__(self, *, fails_on: set[tuple[str, int]] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        fails_on: set[tuple[str, int]] | None = None,
+        poison: set[tuple[str, int]] | None = None,
+    ) -> None:
         self.handled: list[list[tuple[str, int]]] = []
         self._fails_on = fails_on or set()
+        self._poison = poison or set()
 
     def handle(self, events: Sequence[EventEnvelope[StockEvent]]) -> None:
         step = [(event.data.sku, event.metadata.sequence) for event in events]
         if not self._fails_on.isdisjoint(step):
             raise ConnectionError("no database")
-        self.handled.append(step)
+        poison = {
+            event.metadata.event_id: "its row was edited"
+            for event, name in zip(events, step, strict=True)
+            if name in self._poison
+        }
+        self.handled.append([name for name in step if name not in self._poison])
+        if poison:
+            raise PoisonEventsError(poison)
 
 
 BATCH = [("A", message("A", 1)), ("B", message("B", 1)), ("A", message("A", 2))]

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from lambdas.runtime.consumer import PoisonEventsError
 from lambdas.runtime.dynamodb import to_item
+from lambdas.storefront.projections import update_sales
 from lambdas.storefront.sales import build_sales, partition_key, split_into_transactions
 from lambdas.storefront.store import (
     SalesView,
@@ -108,6 +110,33 @@ class TestSales:
         status, content = get(day="2026-12-01", per="product")
 
         assert (status, [each["sku"] for each in content["sales"]]) == (200, ["W/71053"])
+
+    @pytest.mark.parametrize("edited", [{"units": "many"}, {"amount": None}], ids=str)
+    def test_orders_of_an_edited_counter_are_refused_and_others_are_counted(
+        self, get: Get, table: str, dynamodb: Any, edited: dict[str, Any]
+    ):
+        events = [confirmed(f"more{i}", minute=26) for i in range(12)]
+        bad = build_sales(events)[0].increments
+        (key, sort_key), *_ = [counter for counter in bad if "/product/" in counter[0]]
+        row = {"partition_key": key, "sort_key": sort_key, "orders": 1, "units": 1, "amount": 1}
+        dynamodb.put_item(TableName=table, Item=to_item(row | edited))
+        refused = [
+            event
+            for event, sale in zip(events, build_sales(events), strict=True)
+            if (key, sort_key) in sale.increments
+        ]
+
+        view = SalesView(table, dynamodb=dynamodb)
+        for _ in range(2):
+            with pytest.raises(
+                PoisonEventsError, match=f"counter {key} {sort_key} was edited"
+            ) as e:
+                update_sales(view, events)
+            assert [*e.value.reasons] == [event.metadata.event_id for event in refused]
+
+        assert 0 < len(refused) < len(events)
+        minutes = get(day="2026-12-01", per="minute")[1]["sales"]
+        assert sum(each["orders"] for each in minutes) == 12 + len(events) - len(refused)
 
     @pytest.mark.parametrize("bad", [{"limit": "0"}, {"limit": "1001"}, {"page": "_"}])
     def test_bad_page_is_named(self, get: Get, bad: dict[str, str]):

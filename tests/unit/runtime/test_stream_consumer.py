@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,6 +81,18 @@ class TestStream:
         assert url == "dead-letters"
         assert json.loads(body)["record"] == self.records(*bodies)[1]
         assert json.loads(body)["reason"].startswith("not a delivered event: it is not JSON")
+
+    @pytest.mark.parametrize("whole_batch", [True, False])
+    def test_event_that_can_never_be_handled_is_dead_lettered_and_others_are_processed(
+        self, whole_batch: bool
+    ):
+        handler, sqs = Handler(poison={("A", 1)}), FakeSqs()
+
+        outcome = self.process(handler, *BATCH, sqs=sqs, whole_batch=whole_batch)
+
+        assert outcome == BatchOutcome(processed=2, dead_lettered=1, failed=[])
+        (body,) = (json.loads(message["MessageBody"]) for message in sqs.sent)
+        assert body == {"reason": "its row was edited", "record": self.records(*BATCH)[0]}
 
     def test_poison_behind_a_failure_is_dead_lettered_once(self):
         handler, sqs = Handler(fails_on={("A", 1)}), FakeSqs()
