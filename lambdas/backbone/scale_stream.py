@@ -7,15 +7,15 @@ from lambdas.backbone.domain import Limits, decide, describe_decision
 from lambdas.backbone.stream import OrderStream
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
-from lambdas.runtime.settings import setting
+from lambdas.runtime.settings import setting, whole_number
 
 stream = OrderStream(
     setting("ORDER_STREAM"), kinesis=client("kinesis"), cloudwatch=client("cloudwatch")
 )
 LIMITS = Limits(
-    floor=int(setting("FLOOR")),
-    ceiling=int(setting("CEILING")),
-    cooldown=timedelta(seconds=int(setting("COOLDOWN_SECONDS"))),
+    floor=whole_number("FLOOR"),
+    ceiling=whole_number("CEILING"),
+    cooldown=timedelta(seconds=whole_number("COOLDOWN_SECONDS")),
 )
 
 

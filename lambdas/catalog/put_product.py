@@ -11,10 +11,10 @@ from lambdas.catalog.store import Products
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
-from lambdas.runtime.settings import setting
+from lambdas.runtime.settings import setting, whole_number
 
 products = Products(setting("PRODUCTS_TABLE"), dynamodb=client("dynamodb"))
-lead_time = timedelta(seconds=int(setting("LEAD_TIME_SECONDS")))
+lead_time = timedelta(seconds=whole_number("LEAD_TIME_SECONDS"))
 
 
 @http.answer_problems

@@ -7,13 +7,13 @@ from typing import Any
 from lambdas.inventory.unresolved_reservations import StaleReservationPoller, UnresolvedReservations
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
-from lambdas.runtime.settings import setting
+from lambdas.runtime.settings import setting, whole_number
 from lambdas.runtime.status_queries import run_status_queries
 
 poller = StaleReservationPoller(
     UnresolvedReservations(setting("RESERVATIONS_TABLE"), dynamodb=client("dynamodb")),
     Bus(setting("EVENT_BUS"), eventbridge=client("events")),
-    stale_after=timedelta(seconds=int(setting("STALE_AFTER_SECONDS"))),
+    stale_after=timedelta(seconds=whole_number("STALE_AFTER_SECONDS")),
 )
 
 

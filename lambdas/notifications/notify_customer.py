@@ -11,7 +11,7 @@ from lambdas.notifications.store import EmailRecords, Invoices
 from lambdas.runtime.aws import SINGLE_ATTEMPT, client
 from lambdas.runtime.log import log
 from lambdas.runtime.retry import RetryPolicy
-from lambdas.runtime.settings import setting
+from lambdas.runtime.settings import setting, whole_number
 
 invoices = Invoices(setting("INVOICES_BUCKET"), s3=client("s3"))
 mail_sender = MailSender(
@@ -19,7 +19,7 @@ mail_sender = MailSender(
     records=EmailRecords(setting("EMAIL_RECORDS_TABLE"), dynamodb=client("dynamodb")),
     sender=setting("SENDER"),
     ses=client("sesv2", SINGLE_ATTEMPT),
-    retry=RetryPolicy(max_attempts=TRIES, base_delay=int(setting("THROTTLED_MILLISECONDS")) / 1000),
+    retry=RetryPolicy(max_attempts=TRIES, base_delay=whole_number("THROTTLED_MILLISECONDS") / 1000),
 )
 
 

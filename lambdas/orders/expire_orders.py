@@ -15,11 +15,11 @@ from lambdas.orders.scans import OrderScans
 from lambdas.orders.scheduled_job import SharedRun, run_job
 from lambdas.runtime.aws import client
 from lambdas.runtime.log import log
-from lambdas.runtime.settings import setting
+from lambdas.runtime.settings import setting, whole_number
 
 orders = OrderScans(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
-RETENTION = timedelta(days=int(setting("RETENTION_DAYS")))
-RUNS = int(setting("EXPIRING_RUNS"))
+RETENTION = timedelta(days=whole_number("RETENTION_DAYS"))
+RUNS = whole_number("EXPIRING_RUNS")
 """How many runs share the shards."""
 MAX_ORDERS = 10_000
 """The limit of a run: so many orders take some 2 minutes. The next run continues from there."""

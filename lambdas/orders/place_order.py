@@ -30,11 +30,11 @@ from lambdas.runtime import http
 from lambdas.runtime.aws import client
 from lambdas.runtime.clock import current_time
 from lambdas.runtime.log import log
-from lambdas.runtime.settings import setting
+from lambdas.runtime.settings import setting, whole_number
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 offers_view = OffersView(setting("OFFERS_TABLE"), dynamodb=client("dynamodb"))
-grace = timedelta(seconds=int(setting("OFFER_GRACE_SECONDS")))
+grace = timedelta(seconds=whole_number("OFFER_GRACE_SECONDS"))
 offers = KnownOffers(offers_view.find, grace=grace)
 backlog = BacklogStore(setting("CHECKPOINTS_TABLE"), dynamodb=client("dynamodb"))
 customer_orders = CustomerOrders(
@@ -43,7 +43,7 @@ customer_orders = CustomerOrders(
     limits=CustomerLimits(**json.loads(setting("CUSTOMER_LIMITS"))),
     dynamodb=client("dynamodb"),
 )
-admission = Admission(backlog.read, limit=int(setting("MAX_OPEN_ORDERS")))
+admission = Admission(backlog.read, limit=whole_number("MAX_OPEN_ORDERS"))
 
 
 @http.answer_problems

@@ -35,16 +35,16 @@ from lambdas.orders.stalled_orders import (
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.metrics import put_metrics
-from lambdas.runtime.settings import setting
+from lambdas.runtime.settings import setting, whole_number
 
 orders = OrderScans(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 bus = Bus(setting("EVENT_BUS"), eventbridge=client("events"))
 backlog = BacklogStore(setting("CHECKPOINTS_TABLE"), dynamodb=client("dynamodb"))
 ENVIRONMENT = setting("ENVIRONMENT")
-DISPATCH_WITHIN = timedelta(seconds=int(setting("DISPATCH_WITHIN_SECONDS")))
-AT_FIRST = int(setting("RESUMED_PER_MINUTE"))
+DISPATCH_WITHIN = timedelta(seconds=whole_number("DISPATCH_WITHIN_SECONDS"))
+AT_FIRST = whole_number("RESUMED_PER_MINUTE")
 """How many orders all runs of a minute resume together, before it is known how that goes."""
-RUNS = int(setting("RESUMING_RUNS"))
+RUNS = whole_number("RESUMING_RUNS")
 """How many runs share the shards."""
 BEFORE = timedelta(minutes=1)
 """A run begins every minute. It resumes orders according to how many went on since the last one."""

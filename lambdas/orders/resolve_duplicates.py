@@ -8,14 +8,14 @@ from lambdas.orders.duplicate_scan import DuplicateScan
 from lambdas.orders.scans import OrderScans
 from lambdas.orders.scheduled_job import run_job
 from lambdas.runtime.aws import client
-from lambdas.runtime.settings import setting
+from lambdas.runtime.settings import setting, whole_number
 
 orders = OrderScans(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 checkpoint = Checkpoint(
     setting("CHECKPOINTS_TABLE"), job="resolve_duplicates", dynamodb=client("dynamodb")
 )
 POLICY = setting("DUPLICATE_POLICY")
-DUPLICATE_WINDOW = timedelta(seconds=int(setting("DUPLICATE_WINDOW_SECONDS")))
+DUPLICATE_WINDOW = timedelta(seconds=whole_number("DUPLICATE_WINDOW_SECONDS"))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

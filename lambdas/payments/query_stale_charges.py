@@ -5,10 +5,10 @@ from functools import partial
 from typing import Any
 
 from lambdas.payments.unresolved_charges import make_unresolved_charges
-from lambdas.runtime.settings import setting
+from lambdas.runtime.settings import whole_number
 from lambdas.runtime.status_queries import run_status_queries
 
-STALE_AFTER = timedelta(seconds=int(setting("STALE_AFTER_SECONDS")))
+STALE_AFTER = timedelta(seconds=whole_number("STALE_AFTER_SECONDS"))
 charges = make_unresolved_charges()
 
 

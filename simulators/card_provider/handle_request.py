@@ -17,7 +17,7 @@ from typing import Any
 
 from lambdas.contracts.codec import decode
 from lambdas.runtime.log import log
-from lambdas.runtime.settings import setting
+from lambdas.runtime.settings import setting, whole_number
 from simulators.card_provider.domain import (
     Charge,
     Decision,
@@ -83,6 +83,6 @@ def _answer(request: Request) -> dict[str, str]:
 
 
 def _charge(charge: Charge) -> dict[str, str]:
-    record = decide_charge(charge, int(setting("CHARGE_LIMIT")))
+    record = decide_charge(charge, whole_number("CHARGE_LIMIT"))
     known = record_charge(setting("CHARGES_TABLE"), charge, record)
     return to_response(record if known is None else repeat_charge(charge, known))

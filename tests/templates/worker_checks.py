@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from tests.templates.checks.code import READERS
 from tests.templates.checks.common import Check, as_list, permissions
 from tests.templates.kinds import QUEUE, ROLE, RULE, TOPIC
 from tests.templates.synthesis import ROOT, Platform, Resource
@@ -249,7 +250,7 @@ def worker_has_all_its_settings(platform: Platform) -> Iterator[str]:
             for node in ast.walk(ast.parse(module.read_text()))
             if isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
-            and node.func.id == "setting"
+            and node.func.id in READERS
             and isinstance(node.args[0], ast.Constant)
         }
         if asked - given.keys():

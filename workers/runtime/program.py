@@ -2,11 +2,13 @@
 
 import signal
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
-from lambdas.runtime.log import log
+from lambdas.runtime.log import log, log_error
 from lambdas.runtime.metrics import put_metrics
+from lambdas.runtime.settings import SettingInvalid, SettingMissing
 from workers.runtime import health
 from workers.runtime.consumer import Consumer
 from workers.runtime.shutdown import Shutdown
@@ -34,6 +36,19 @@ class ReadyMetric:
         if state == health.READY and minute != self._counted:
             self._counted = minute
             put_metrics("Orders", {"AutoScalingGroupName": self._group}, WorkersReady=1)
+
+
+def exit_code(main: Callable[[], object]) -> int:
+    """Run a worker's program; return 0, or 1 after an error, which is logged in one line."""
+    try:
+        main()
+    except (SettingInvalid, SettingMissing) as error:
+        log_error("worker_failed", error=str(error))
+        return 1
+    except Exception as error:  # noqa: BLE001 -- it ends here, with its trace in the log
+        log_error("worker_failed", error=repr(error), trace=traceback.format_exc())
+        return 1
+    return 0
 
 
 def stop_on_signals(shutdown: Shutdown) -> None:

@@ -1,5 +1,6 @@
 """``python -m workers.warehouse``: consume both queues until SIGTERM, then drain."""
 
+import sys
 from typing import Any
 
 import boto3
@@ -8,9 +9,9 @@ from botocore.config import Config
 from lambdas.runtime.aws import CONFIG
 from lambdas.runtime.bus import Bus
 from lambdas.runtime.clock import current_time
-from lambdas.runtime.settings import setting
+from lambdas.runtime.settings import setting, whole_number
 from workers.runtime.consumer import Consumer
-from workers.runtime.program import ReadyMetric, run, stop_on_signals
+from workers.runtime.program import ReadyMetric, exit_code, run, stop_on_signals
 from workers.runtime.queue import MAX_BATCH, Queue
 from workers.runtime.shutdown import Shutdown
 from workers.warehouse.handlers import MessageHandlers
@@ -22,19 +23,19 @@ CONSUMERS_PER_QUEUE = 2
 
 def main() -> None:
     """Run until a signal comes or a consumer fails. A consumer's error is raised."""
-    shutdown = Shutdown(grace=float(setting("GRACE_SECONDS")))
+    shutdown = Shutdown(grace=whole_number("GRACE_SECONDS"))
     stop_on_signals(shutdown)
     run(
         _consumers(shutdown),
         shutdown,
-        health_port=int(setting("HEALTH_PORT")),
+        health_port=whole_number("HEALTH_PORT"),
         metric=ReadyMetric(setting("GROUP")),
     )
 
 
 def _consumers(shutdown: Shutdown) -> list[Consumer]:
     """Make the consumers of both queues, each with the handler of its messages."""
-    wait_seconds = int(setting("WAIT_SECONDS"))
+    wait_seconds = whole_number("WAIT_SECONDS")
     handlers = MessageHandlers(
         Warehouse(
             stock_table=setting("STOCK_TABLE"),
@@ -52,7 +53,7 @@ def _consumers(shutdown: Shutdown) -> list[Consumer]:
                 url,
                 dead_letter_url=dead_letter_url,
                 wait=wait_seconds,
-                lease=int(setting("LEASE_SECONDS")),
+                lease=whole_number("LEASE_SECONDS"),
                 sqs=sqs,
             ),
             handle,
@@ -78,4 +79,4 @@ def _client(service: str, **more: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code(main))

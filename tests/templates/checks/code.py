@@ -6,6 +6,8 @@ from functools import cache
 from tests.templates.synthesis import ROOT
 
 OURS = ("lambdas.", "simulators.")
+READERS = ("setting", "whole_number")
+"""The functions of `lambdas/runtime/settings.py`."""
 
 
 @cache
@@ -37,7 +39,7 @@ def settings_read(handler: str) -> frozenset[str]:
         for node in ast.walk(_parsed(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
-        and node.func.id == "setting"
+        and node.func.id in READERS
         and isinstance(node.args[0], ast.Constant)
     )
 

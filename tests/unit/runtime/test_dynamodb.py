@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lambdas.runtime import log as log_module
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.log import log
-from lambdas.runtime.settings import SettingMissing, setting
+from lambdas.runtime.settings import SettingInvalid, SettingMissing, setting, whole_number
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.text(max_size=5),
@@ -79,3 +79,17 @@ class TestSettings:
 
         with pytest.raises(SettingMissing, match="SOME_TABLE is not set"):
             setting("SOME_TABLE")
+
+    def test_whole_number_is_read(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("SOME_SECONDS", "030")
+
+        assert whole_number("SOME_SECONDS") == 30
+
+    @pytest.mark.parametrize("text", ["", "1.5", "soon", "-1", "nan", " 1"])
+    def test_setting_that_is_no_whole_number_is_named(
+        self, text: str, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setenv("SOME_SECONDS", text)
+
+        with pytest.raises(SettingInvalid, match=f"SOME_SECONDS is {text!r}: it must be a whole"):
+            whole_number("SOME_SECONDS")
