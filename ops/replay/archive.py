@@ -1,10 +1,12 @@
 """Replays of the archive, to named rules and to no others."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.deployed import OperationError
 
@@ -40,9 +42,21 @@ class Replay:
         return bool(self.progress()["State"] == "COMPLETED")
 
     def cancel(self) -> None:
-        """Cancel the replay, unless it has ended."""
-        if self._has_ended():
-            return
+        """Cancel the replay, unless it has ended or was never started.
+
+        Raises:
+            OperationError: it may go on. The message says how to end it.
+        """
+        try:
+            if not self._has_ended():
+                self._cancel()
+        except (ClientError, BotoCoreError) as error:
+            command = f"'aws events cancel-replay --replay-name {self._name}'"
+            raise OperationError(
+                f"replay {self._name} may go on; {command} ends it: {error}"
+            ) from error
+
+    def _cancel(self) -> None:
         try:
             self._events.cancel_replay(ReplayName=self._name)
         except ClientError:
@@ -51,7 +65,12 @@ class Replay:
                 raise
 
     def _has_ended(self) -> bool:
-        state: str = self._events.describe_replay(ReplayName=self._name)["State"]
+        try:
+            state: str = self._events.describe_replay(ReplayName=self._name)["State"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            return True
         return state in TERMINAL_STATES
 
 
@@ -77,7 +96,8 @@ class Archive:
     ) -> Replay:
         """Start a replay of the events from ``since`` to ``until`` to the rules with these ARNs.
 
-        Only one replay may run at a time: two would mix their events in one queue.
+        An interruption meanwhile cancels it. Only one replay may run at a time: two would mix
+        their events in one queue.
 
         Raises:
             OperationError: another replay is running.
@@ -89,11 +109,20 @@ class Archive:
                     f"replay {other['ReplayName']} is running: wait, or, if its command was "
                     f"killed, 'aws events cancel-replay --replay-name {other['ReplayName']}'"
                 )
-        self._events.start_replay(
+        start = partial(
+            self._events.start_replay,
             ReplayName=name,
             EventSourceArn=self._arn,
             EventStartTime=since,
             EventEndTime=until,
             Destination={"Arn": self.describe()["EventSourceArn"], "FilterArns": list(rules)},
         )
-        return Replay(self._events, name)
+        replay = Replay(self._events, name)
+        try:
+            # By a thread, whose answer is awaited: a request that is cut off may start it as well.
+            with ThreadPoolExecutor(1) as requests:
+                requests.submit(start).result()
+        except (KeyboardInterrupt, SystemExit):
+            replay.cancel()
+            raise
+        return replay

@@ -1,14 +1,16 @@
 """Which rules accept a replay, what its plan says, and how its progress is followed."""
 
 import json
+import signal
+import threading
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import EndpointConnectionError
 from syrupy.assertion import SnapshotAssertion
 
 from lambdas.contracts.orders import OrderConfirmed, OrderPlaced
@@ -117,7 +119,8 @@ class Events(ClientDouble):
         self.states = [*states, "COMPLETED"]
         self.started: dict[str, Any] = {}
         self.cancelled: list[str] = []
-        self.refuses_to_cancel = False
+        self.refuses_to_cancel = self.missing = False
+        self.while_starting: Callable[[], None] = lambda: None
         self.rules = {
             "Mine": MINE,
             "Live": live_pattern([OrderPlaced]),
@@ -147,8 +150,11 @@ class Events(ClientDouble):
 
     def start_replay(self, **given: Any) -> None:
         self.started = given
+        self.while_starting()
 
     def describe_replay(self, *, ReplayName: str) -> dict[str, Any]:  # noqa: N803
+        if self.missing:
+            raise client_error("ResourceNotFoundException")
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         return {
             "State": state,
@@ -203,8 +209,19 @@ class TestFollowing:
         events = Events("RUNNING", "RUNNING")
         events.refuses_to_cancel = True
 
-        with pytest.raises(ClientError, match="IllegalStatusException"):
+        go_on = r"replay r may go on; 'aws events cancel-replay --replay-name r' ends it: .*Illegal"
+        with pytest.raises(OperationError, match=go_on):
             Replay(events, "r").cancel()
+
+    def test_replay_that_was_lost_sight_of_is_named(self):
+        class Gone(Events):
+            def describe_replay(self, *, ReplayName: str) -> dict[str, Any]:  # noqa: N803
+                raise EndpointConnectionError(endpoint_url="https://events")
+
+        with pytest.raises(
+            OperationError, match=r"replay r may go on; .* Could not connect to the"
+        ):
+            follow(Replay(Gone(), "r"), plan(), lambda _: None)
 
     def test_failed_replay_is_an_error(self):
         with pytest.raises(OperationError, match="replay r is FAILED: no reason was given"):
@@ -245,6 +262,23 @@ class TestCommand:
             "FilterArns": ["arn/Mine", "arn/Catchall"],
         }
         assert events.started["EventEndTime"] == parse_time(until)
+
+    @pytest.mark.parametrize("refused", [False, True])
+    def test_interruption_while_the_replay_is_started_cancels_it(
+        self, events: Events, refused: bool
+    ):
+        def interrupt() -> None:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            if refused:
+                raise client_error("LimitExceededException")
+
+        events.states = ["RUNNING", "RUNNING"]
+        events.missing, events.while_starting = refused, interrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            self.run(events, "--rule", "Mine", "--yes")
+
+        assert events.cancelled == ([] if refused else [events.started["ReplayName"]])
 
     def test_replay_json_is_one_document(self, events: Events, capsys: pytest.CaptureFixture[str]):
         self.run(events, "--rule", "Mine", "--yes", "--json")
