@@ -38,6 +38,7 @@ def main() -> int:
         return _say(unready)
     # Imported only here: these modules need the packages that were checked above.
     from botocore.exceptions import BotoCoreError
+    from urllib3.exceptions import HTTPError
 
     from demo.chaos import run_chaos
     from demo.errors import DemoError
@@ -65,7 +66,7 @@ def main() -> int:
             return up(arguments.orders, port=arguments.port)
     except (UnreadyError, ExportError, CloudError, DemoError) as error:
         return _say(error)
-    except BotoCoreError as error:
+    except (BotoCoreError, HTTPError) as error:
         return _say(CloudError(f"the local cloud does not answer any more: {error}"))
     except KeyboardInterrupt:
         sys.stderr.write("\n")

@@ -7,11 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from urllib3 import Retry
+
+from demo.api_client import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE
 from demo.errors import DemoError
 from emulator.cloud import Cloud
 from emulator.gateway import KEY_HEADER
 
 _LINK = re.compile(r"(https://\S+/contact/confirmation)\?token=(\S+)")
+_RETRIES = Retry(
+    ATTEMPTS,
+    status_forcelist=(429, *range(500, 600)),
+    allowed_methods=None,
+    backoff_factor=FIRST_PAUSE,
+    backoff_max=LONGEST_PAUSE,
+    raise_on_status=False,
+)
+"""The API refuses what is too much for the laptop. A link is confirmed once, however often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +64,7 @@ class Mailbox:
             link.page,
             body=urlencode({"token": link.token}),
             headers={"Content-Type": "application/x-www-form-urlencoded"},
-            retries=False,
+            retries=_RETRIES,
         )
         if answer.status not in (200, 410):
             raise DemoError(f"the link of a mail was answered with {answer.status}")

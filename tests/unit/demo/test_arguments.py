@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
+from urllib3.exceptions import ProtocolError
 
 from demo import __main__ as demo
 from demo import deployment
@@ -107,11 +108,14 @@ def test_closed_pipe_ends_the_demo_without_a_traceback(
         print("goes nowhere", file=closed, flush=True)
 
 
+@pytest.mark.parametrize(
+    "error", [ConnectionClosedError(endpoint_url="https://127.0.0.1:1/"), ProtocolError("gone")]
+)
 def test_cloud_that_ends_under_the_platform_is_one_line_and_no_broken_promise(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     def gone(*_: object, **__: object) -> None:
-        raise ConnectionClosedError(endpoint_url="https://127.0.0.1:1/")
+        raise error
 
     monkeypatch.setattr(sys, "argv", ["demo", "up"])
     monkeypatch.setattr("demo.__main__.check_tools", lambda: None)
