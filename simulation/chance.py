@@ -23,10 +23,10 @@ DUPLICATE, DELAY, PARTIAL, CRASH, STOP = (
     "duplicate delivery", "delay", "partial failure", "crash of the function",
     "execution stopped",
 )  # fmt: skip
-OUTAGE, STALE = "outage", "stale index"
+OUTAGE, STALE, RELEASE = "outage", "stale index", "a release is deployed"
 KINDS = (
     THROTTLE, BEFORE, SERVER_ERROR, LOST, LATE, DEATH, CONFLICT, DUPLICATE, DELAY, PARTIAL, CRASH,
-    STOP, OUTAGE, STALE,
+    STOP, OUTAGE, STALE, RELEASE,
 )  # fmt: skip
 RATES = (0.0, 0.005, 0.02, 0.05, 0.12)
 

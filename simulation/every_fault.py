@@ -23,7 +23,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from simulation import processes
-from simulation.stories import ACTS, STORIES, Plan, Story, StoryRun, places, play_story
+from simulation.stories import OF_THE_ORDER, STORIES, Plan, Story, StoryRun, places, play_story
 from simulation.templates import synthesized
 
 
@@ -115,7 +115,7 @@ def met(run: StoryRun, plans: Iterable[Plan]) -> list[tuple[Plan, Meeting]]:
     found = []
     for plan in plans:
         last, place = plan[-1], plan[-1].id.rpartition(" #")[0]
-        acted = any(incident.kind in ACTS for incident in plan)
+        acted = any(incident.kind in OF_THE_ORDER for incident in plan)
         found.append((plan, Meeting(states[last.id], place, last.kind, last.lasts, acted)))
     return found
 

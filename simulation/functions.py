@@ -77,7 +77,8 @@ class Function:
         if self._chance.fault(f"invoke {self.short}", [kinds.THROTTLE]):
             answer(Outcome(error="TooManyRequestsException", throttled=True))
             return
-        environment = self._idle.pop() if self._idle else {}
+        idle = self._idle
+        environment = idle.pop() if idle else {}
         crash = self._chance.fault(f"run {self.short}", [kinds.CRASH, kinds.DEATH])
         if crash == kinds.CRASH:
             # The environment dies before its handler begins, as without memory or on a bad host.
@@ -99,10 +100,10 @@ class Function:
                 event = json.loads(json.dumps(payload))
                 result = json.loads(json.dumps(environment["handler"](event, None)))
             except Exception as error:  # noqa: BLE001 -- Lambda reports whatever it is
-                self._idle.append(environment)
+                idle.append(environment)
                 end(Outcome(error=type(error).__name__, message=str(error)))
             else:
-                self._idle.append(environment)
+                idle.append(environment)
                 end(Outcome(payload=result))
 
         def stop(error: str) -> None:
@@ -116,6 +117,10 @@ class Function:
         if crash == kinds.DEATH:
             self._kernel.after(self._chance.between("moment of death", 0, 0.2), process.kill)
         self._kernel.start(process)
+
+    def renew(self) -> None:
+        """Use no environment again that was started before, as after an update of the function."""
+        self._idle = []
 
     def _start(self, environment: dict[str, Any]) -> None:
         """Import the handler's module, as a new environment does."""

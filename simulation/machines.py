@@ -29,6 +29,8 @@ class Execution:
 
     id: str
     input: Any
+    states: Mapping[str, State]
+    """Those of the definition with which it began: a later one does not change it."""
     variables: dict[str, Any] = field(default_factory=dict)
     state: str = ""
     status: str = "RUNNING"
@@ -74,7 +76,7 @@ class Machine:
             self._kernel.after(self._chance.between("again", 0, 5), self._start, input)
 
     def _start(self, input: Any) -> None:
-        execution = Execution(f"{self.short}:{len(self.executions) + 1}", input)
+        execution = Execution(f"{self.short}:{len(self.executions) + 1}", input, self.states)
         self.executions.append(execution)
         execution.process = Process(self.short, lambda: self._run(execution))
 
@@ -92,7 +94,7 @@ class Machine:
     def _run(self, execution: Execution) -> None:
         execution.state = self._definition["StartAt"]
         while execution.status == "RUNNING":
-            state = self.states[execution.state]
+            state = execution.states[execution.state]
             self._note(execution.order_id, f"{execution.id} {execution.state}")
             try:
                 following = self._play(execution, state)

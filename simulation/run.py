@@ -13,6 +13,7 @@ from simulation.invariants import BrokenPromiseError, Invariants
 from simulation.journey import Note
 from simulation.kernel import Kernel
 from simulation.operator import Operator
+from simulation.release import Release
 from simulation.scenario import (
     SKUS,
     Customers,
@@ -99,6 +100,7 @@ def _play(world: World, customers: Customers) -> None:
     units = stock(world)
     kernel.run(until=world.start + 60)
     invariants = Invariants(world, customers, units)
+    _plan_release(world)
     operator = Operator(world)
     chance.calm_from = world.start + FAULTY
     WarehouseWorkers(world)
@@ -125,6 +127,19 @@ def _plan_outage(world: World) -> None:
     if chance.draw("is out") < 0.3 and chance.allows("outage", kinds.OUTAGE):
         world.outages.append((out, since, until))
         chance.record("outage", kinds.OUTAGE, f"{out} for {until - since:.0f} s")
+
+
+def _plan_release(world: World) -> None:
+    """Let all seeds begin with the release before; plan the next, in some seeds."""
+    chance, release = world.chance, Release(world)
+    after = chance.between("release after", 0, 3_600)
+
+    def deploy() -> None:
+        chance.record("release", kinds.RELEASE, "all functions of sagas have other names")
+        release.deploy()
+
+    if chance.draw("is released") < 0.4 and chance.allows("release", kinds.RELEASE):
+        world.kernel.after(after, deploy)
 
 
 def _plan_busy_skus(world: World) -> None:

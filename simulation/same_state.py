@@ -33,7 +33,7 @@ def digest_of(world: World, *others: Any) -> bytes:
     """Return a digest of a world's state, and of ``others``; equal states have the same."""
     now, sagas = world.kernel.now, {machine.short for machine in world.machines.values()}
     running = [
-        execution
+        (execution, execution.states is machine.states)
         for machine in world.machines.values()
         for execution in machine.executions
         if execution.status == "RUNNING"
@@ -46,14 +46,15 @@ def digest_of(world: World, *others: Any) -> bytes:
             for queue in world.queues.values()
             for message in queue.messages
         ],
-        [[each.id, each.state, each.variables, each.retries] for each in running],
+        [[each.id, each.state, each.variables, each.retries, new] for each, new in running],
+        sorted(world.forbidden),
         # How far a saga's execution is, is above.
         sorted(work for work in world.kernel.at_work() if work[0] not in sagas),
         sorted(_relative(json.dumps(due, default=_plain), now) for due in _due(world)),
         others,
     ]
     text = _READ.sub("", json.dumps(state, sort_keys=True, default=_plain))
-    for number, execution in enumerate(running):
+    for number, (execution, _) in enumerate(running):
         text = text.replace(f'"{execution.id}"', f'"execution {number}"')
     return blake2b(_relative(text, now).encode(), digest_size=16).digest()
 

@@ -17,6 +17,7 @@ from simulation.invariants import BrokenPromiseError, Invariants
 from simulation.journey import Note
 from simulation.kernel import Kernel
 from simulation.operator import Operator
+from simulation.release import Release
 from simulation.run import is_quiet
 from simulation.same_state import digest_of
 from simulation.scenario import PRICE, Customers, Request, WarehouseWorkers, stock
@@ -25,7 +26,9 @@ from simulation.templates import synthesized
 from simulation.world import World
 
 CANCEL, AGAIN, DISPUTE = "the customer cancels", "its event comes again", "its charge is disputed"
-ACTS = (CANCEL, AGAIN, DISPUTE)
+OF_THE_ORDER = (CANCEL, AGAIN, DISPUTE)
+"""After these an order may end otherwise than its story says."""
+ACTS = (*OF_THE_ORDER, kinds.RELEASE)
 """What somebody can do at any moment."""
 NOT_ACCEPTED = "not accepted"
 """How a story ends whose customer gave up asking; that no accepted order is lost is a promise."""
@@ -188,10 +191,7 @@ def play_story(
 
     ``change`` is made to the world before it begins. ``digests`` is whether to make these.
     """
-    choices = {
-        "stock": {100: 0.4, 500: 0.9}[story.in_stock],
-        "disputes": 1.0,
-    }
+    choices = {"stock": {100: 0.4, 500: 0.9}[story.in_stock], "disputes": 1.0}
     chance = PlannedChance(Kernel(), plan, choices)
     world = World(synthesized(express=story.express), chance)
     change(world)
@@ -202,7 +202,7 @@ def play_story(
         except BrokenPromiseError as error:
             problem = str(error)
     ended = _end(world)
-    acted = any(incident.kind in ACTS for incident in plan)
+    acted = any(incident.kind in OF_THE_ORDER for incident in plan)
     if not problem and not acted and ended not in (*story.ends, NOT_ACCEPTED):
         problem = f"the order ended {ended}, not {' or '.join(story.ends)}"
     run = StoryRun(
@@ -241,6 +241,7 @@ def _play(world: World, chance: PlannedChance, story: Story, *, digests: bool) -
         CANCEL: partial(customers.cancel, request),
         AGAIN: partial(_repeat, world),
         DISPUTE: company.report,
+        kinds.RELEASE: Release(world).deploy,
     }
     if digests:
         shorts = {machine.short for machine in world.machines.values()}

@@ -143,7 +143,12 @@ class Wiring:
             name = f"Lambda.{outcome.error}" if outcome.throttled else outcome.error
             done(Outcome(error=name, message=json.dumps(cause)))
 
-        self._world.functions[arguments["FunctionName"]].invoke(arguments["Payload"], named)
+        name = arguments["FunctionName"]
+        if name in self._world.forbidden:
+            # As the local cloud does, and AWS: "... is not authorized to perform: lambda:Invoke..."
+            done(Outcome(error="Lambda.AWSLambdaException", message="not authorized"))
+            return
+        self._world.functions[name].invoke(arguments["Payload"], named)
 
     def _send_message(self, arguments: Mapping[str, Any], done: Done) -> None:
         self._world.queues[arguments["QueueUrl"]].send(arguments["MessageBody"])

@@ -44,6 +44,8 @@ class World:
         """Outages: services or tables, from when until when."""
         self.functions: dict[str, Function] = {}
         self.machines: dict[str, Machine] = {}
+        self.forbidden: set[str] = set()
+        """The functions that sagas may not call."""
         self.queues: dict[str, Queue] = {}
         self.table_names: Sequence[str] = ()
         self.operations = Counter[str]()
