@@ -3,7 +3,6 @@
 The platform's code does not know about them. At the end, everything is restored.
 """
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
@@ -16,8 +15,7 @@ from botocore.config import Config
 from greenlet import getcurrent
 
 from lambdas.payments import database
-from lambdas.runtime import aws, clock, log, metrics, settings
-from lambdas.runtime.retry import RetryPolicy
+from lambdas.runtime import aws, clock, log, metrics, retry, settings
 from simulation.kernel import Kernel, Process
 from simulation.requests import error_class
 
@@ -101,8 +99,6 @@ def virtual_datetime(kernel: Kernel) -> type[datetime]:
 def installed(cloud: Cloud, draw: Callable[[str], float]) -> Iterator[None]:
     """Make the platform's code use ``cloud`` for as long as the context lasts."""
     make_client = partial(Client, cloud)
-    policies = list(_retry_policies())
-    before = [(policy.sleep, policy.jitter) for policy in policies]
     printed = partial(patch.object, attribute="print", create=True)
     with (
         patch.object(aws, "make_client", make_client),
@@ -111,33 +107,13 @@ def installed(cloud: Cloud, draw: Callable[[str], float]) -> Iterator[None]:
         patch.object(database, "Connection", cloud.connect),
         # A real TLS context would read all certificates of the machine. None is needed here.
         patch.object(database, "ssl", SimpleNamespace(create_default_context=lambda: None)),
+        patch.object(retry, "time", SimpleNamespace(sleep=cloud.kernel.sleep)),
+        patch.object(retry, "random", SimpleNamespace(random=partial(draw, "jitter"))),
         printed(log, new=lambda line, **_: cloud.log(line)),
         printed(metrics, new=lambda *_, **__: None),
     ):
         aws.client.cache_clear()
-        for policy in policies:
-            _set(policy, cloud.kernel.sleep, partial(draw, "jitter"))
         try:
             yield
         finally:
             aws.client.cache_clear()
-            for policy, (sleep, jitter) in zip(policies, before, strict=True):
-                _set(policy, sleep, jitter)
-
-
-def _retry_policies() -> Iterator[RetryPolicy]:
-    """Yield the retry policies of all modules: their waits have to be virtual."""
-    found: dict[int, RetryPolicy] = {}
-    for name, module in list(sys.modules.items()):
-        if name.startswith(("lambdas.", "workers.", "simulators.")):
-            for value in vars(module).values():
-                if isinstance(value, RetryPolicy):
-                    found[id(value)] = value
-    yield from found.values()
-
-
-def _set(
-    policy: RetryPolicy, sleep: Callable[[float], object], jitter: Callable[[], float]
-) -> None:
-    object.__setattr__(policy, "sleep", sleep)
-    object.__setattr__(policy, "jitter", jitter)

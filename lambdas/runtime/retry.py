@@ -25,19 +25,20 @@ class RetryPolicy:
     """The most attempts, the first included."""
     base_delay: float = 0.0
     """In seconds; 0 retries at once."""
-    sleep: Callable[[float], object] = time.sleep
-    """Waits for so many seconds."""
-    jitter: Callable[[], float] = random.random
-    """Draws from 0 to 1."""
+    sleep: Callable[[float], object] | None = None
+    """Waits for so many seconds; `time.sleep` if it is None."""
+    jitter: Callable[[], float] | None = None
+    """Draws from 0 to 1; `random.random` if it is None."""
 
     def attempts(self) -> Iterator[int]:
         """Yield the number of each attempt, from 0, and wait before each one but the first.
 
         The caller leaves the loop when an attempt succeeds. The loop ends after the last attempt.
         """
+        sleep, jitter = self.sleep or time.sleep, self.jitter or random.random
         for attempt in range(self.max_attempts):
             if attempt and self.base_delay:
-                self.sleep(self.jitter() * self.base_delay * 2 ** (attempt - 1))
+                sleep(jitter() * self.base_delay * 2 ** (attempt - 1))
             yield attempt
 
     def is_last(self, attempt: int) -> bool:
