@@ -1,10 +1,11 @@
-"""Ends retries early if AWS cannot be reached."""
+"""Ends retries early if AWS cannot be reached, or if something else answers."""
 
 import time
 from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 MAX_SILENCE = 15
 """Seconds without any answer after which a lost connection is no longer retried."""
@@ -30,6 +31,7 @@ class FirstContact:
     def watch(self, session: Any) -> None:
         """Apply to all clients that this boto3 session makes from now on."""
         session.events.register_first("needs-retry", self)
+        session.events.register("before-parse", refuse_page)
 
     def __call__(
         self,
@@ -52,3 +54,15 @@ class FirstContact:
             self._until = min(self._until, now + MAX_SILENCE)
             if now >= self._until:
                 raise error
+
+
+def refuse_page(operation_model: Any, response_dict: Any, **_: Any) -> None:
+    """Raise a ResponseParserError if a proxy answers with a page for people, in place of AWS.
+
+    Where a page can be parsed as XML or JSON, botocore finds none of what it looks for. This
+    handles its event ``before-parse``. An object of a bucket may be a page.
+    """
+    is_page = response_dict["headers"].get("content-type", "").startswith("text/html")
+    is_answer = response_dict["status_code"] < 300 and not operation_model.has_streaming_output
+    if is_page and is_answer:
+        raise ResponseParserError(f"it sends a page: {response_dict['body']!r}")

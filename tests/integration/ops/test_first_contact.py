@@ -67,10 +67,19 @@ def silent_port() -> Iterator[int]:
 class LoginPage(BaseHTTPRequestHandler):
     """What a proxy answers in place of AWS."""
 
+    page = b"<html><p>Log in\x1b[2J</html>"
+
     def do_POST(self) -> None:
         self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
         self.end_headers()
-        self.wfile.write(b"<html><p>Log in\x1b[2J</html>")
+        self.wfile.write(self.page)
+
+
+class WellFormedPage(LoginPage):
+    """What can be parsed as XML."""
+
+    page = b"<html><p>Log in\xc2\x9b2J</p></html>"
 
 
 class Broken(BaseHTTPRequestHandler):
@@ -101,8 +110,9 @@ def test_endpoint_that_fails_at_each_request():
     assert_one_line(result, "(500) when calling the DescribeStacks operation")
 
 
-def test_endpoint_that_answers_with_a_page():
-    with served(LoginPage) as url:
+@pytest.mark.parametrize("page", [LoginPage, WellFormedPage])
+def test_endpoint_that_answers_with_a_page(page: type[LoginPage]):
+    with served(page) as url:
         result = ops("dlq", "list", AWS_ENDPOINT_URL=url, **ACCOUNT)
 
     assert_one_line(result, "the endpoint does not answer as AWS does: ")
