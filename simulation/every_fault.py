@@ -53,6 +53,7 @@ def main() -> int:
     parser.add_argument("--one-in", type=int, default=1, help="take one run in so many")
     parser.add_argument("--part", type=int, default=0, help="which of these parts, from 0")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no run after these")
+    parser.add_argument("--kind", default="", help="only runs with an incident of this kind")
     parser.add_argument("--story", default="", help="only stories with this in their name")
     parser.add_argument("--jobs", type=int, default=2, help="how many to play at once")
     arguments = parser.parse_args()
@@ -70,6 +71,7 @@ def main() -> int:
             else:
                 found = pool.submit(singles, story, tasks_only=arguments.tasks)
                 plans += [(story, plan, None) for plan in found.result()]
+        plans = [taken for taken in plans if not arguments.kind or has(taken, arguments.kind)]
         plans = share(plans, one_in=arguments.one_in, part=arguments.part)
         began = time.monotonic()
         until = began + 60 * arguments.minutes
@@ -118,6 +120,11 @@ def met(run: StoryRun, plans: Iterable[Plan]) -> list[tuple[Plan, Meeting]]:
         acted = any(incident.kind in OF_THE_ORDER for incident in plan)
         found.append((plan, Meeting(states[last.id], place, last.kind, last.lasts, acted)))
     return found
+
+
+def has(taken: Taken, kind: str) -> bool:
+    """Return whether a plan has an incident of a kind."""
+    return any(incident.kind == kind for incident in taken[1])
 
 
 def share(plans: Iterable[Taken], *, one_in: int, part: int) -> list[Taken]:
