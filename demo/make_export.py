@@ -14,6 +14,8 @@ cancellations of orders that came just before, long before, later, from another 
 """
 
 import argparse
+import os
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -210,16 +212,26 @@ def _line(style: _Variant, cells: list[str]) -> str:
     return style.delimiter.join(quoted) + style.newline
 
 
-def main() -> None:
-    """Write an export to the standard output."""
+def main() -> int:
+    """Write an export to the standard output; return 2 if that is not possible."""
+    # A reader that has enough, such as `head`, ends this program.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     parser = argparse.ArgumentParser(prog="python -m demo.make_export", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--orders", type=int, default=2_000)
     parser.add_argument("--variant", choices=VARIANTS, default="retail")
     asked = vars(parser.parse_args())
     sys.stderr.write(", ".join(f"{name} {value}" for name, value in asked.items()) + "\n")
-    sys.stdout.buffer.writelines(export(**asked))
+    try:
+        sys.stdout.buffer.writelines(export(**asked))
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        # What cannot be written to a full disk is not flushed at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,4 +1,9 @@
+import signal
+import subprocess
+import sys
 from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -76,3 +81,27 @@ def test_variants_differ_in_how_they_are_written():
     assert b"\xe8me" in continental
     assert limits.startswith(b"invoiceno\tstockcode")
     assert all(b'"' in one and b"\n\n" in one.replace(b"\r", b"") for one in (retail, continental))
+
+
+def run(out: IO[Any] | int) -> tuple[int, str]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "demo.make_export", "--orders", "3000"],
+        stdout=out,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as made:
+        if made.stdout:
+            made.stdout.readline()
+            made.stdout.close()
+        assert made.stderr is not None
+        said = made.stderr.read()
+    return made.returncode, said.partition("\n")[2]
+
+
+def test_reader_that_closes_the_pipe_gets_no_traceback():
+    assert run(subprocess.PIPE) == (-signal.SIGPIPE, "")
+
+
+def test_output_that_cannot_be_written_is_one_line():
+    with Path("/dev/full").open("w") as full:
+        assert run(full) == (2, "[Errno 28] No space left on device\n")
