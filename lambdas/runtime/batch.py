@@ -1,8 +1,19 @@
 """The outcome of a batch of messages or records."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+
+class PoisonEventsError(Exception):
+    """Some events of a call cannot be handled until a person has acted; all others were.
+
+    ``reasons`` has the reason of each, by the event's id.
+    """
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        super().__init__("; ".join(reasons.values()))
+        self.reasons = reasons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

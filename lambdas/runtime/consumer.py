@@ -1,28 +1,17 @@
 """Consuming events in batches, from a FIFO queue or a stream."""
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
-from lambdas.runtime.batch import BatchOutcome
+from lambdas.runtime.batch import BatchOutcome, PoisonEventsError
 from lambdas.runtime.dead_letters import DeadLetterQueue, Record
 from lambdas.runtime.log import log_error
 
 E = TypeVar("E", bound=Event)
-
-
-class PoisonEventsError(Exception):
-    """Some events of a call cannot be handled until a person has acted; all others were.
-
-    ``reasons`` has the reason of each, by the event's id.
-    """
-
-    def __init__(self, reasons: Mapping[str, str]) -> None:
-        super().__init__("; ".join(reasons.values()))
-        self.reasons = reasons
 
 
 class BatchConsumer(Generic[E]):

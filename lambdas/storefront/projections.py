@@ -9,7 +9,7 @@ from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
 from lambdas.contracts.inventory import StockEvent
 from lambdas.contracts.orders import OrderConfirmed
-from lambdas.runtime.consumer import PoisonEventsError
+from lambdas.runtime.batch import PoisonEventsError
 from lambdas.storefront.availability import build_availabilities
 from lambdas.storefront.customer_orders import build_order_upserts
 from lambdas.storefront.products import build_product_offers

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.inventory import StockChanged, StockEvent
-from lambdas.runtime.consumer import PoisonEventsError
+from lambdas.runtime.batch import PoisonEventsError
 
 
 def message(sku: str, sequence: int = 1) -> str:
