@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from lambdas.contracts.codec import ContractError, decode, encode
 from lambdas.runtime.dynamodb import READ_RETRY, batch_get, from_item, put_if_newer, to_item
 from lambdas.runtime.log import log_error
-from lambdas.runtime.transactions import CONDITION_FAILED, cancellation_codes
 from lambdas.storefront.availability import Availability
 from lambdas.storefront.order_upserts import OrderUpsert
 from lambdas.storefront.products import ProductOffers
@@ -162,7 +161,7 @@ class SalesView:
                 self._dynamodb.transact_write_items(TransactItems=[*markers, *updates])
                 break
             except self._dynamodb.exceptions.TransactionCanceledException as cancelled:
-                codes = cancellation_codes(cancelled)
+                codes = [each["Code"] for each in cancelled.response["CancellationReasons"]]
                 edited = {
                     counter
                     for counter, code in zip(sums, codes[len(uncounted) :], strict=False)
@@ -176,7 +175,7 @@ class SalesView:
                 new = [
                     sale
                     for sale, code in zip(uncounted, codes, strict=False)
-                    if code != CONDITION_FAILED and sale.order_id not in impossible
+                    if code != "ConditionalCheckFailed" and sale.order_id not in impossible
                 ]
                 if len(new) == len(uncounted):
                     raise

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.runtime.consumer import PoisonEventsError
+from lambdas.runtime.batch import PoisonEventsError
 from lambdas.runtime.dynamodb import to_item
 from lambdas.storefront.projections import update_sales
 from lambdas.storefront.sales import build_sales, partition_key, split_into_transactions
