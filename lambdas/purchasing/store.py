@@ -36,11 +36,10 @@ class PurchaseOrders:
         self._table = table
         self._dynamodb = dynamodb
 
-    def put_once(self, order: PurchaseOrder) -> PurchaseOrder:
-        """Store a new order, or return the existing one with its id."""
+    def put_once(self, order: PurchaseOrder) -> None:
+        """Store a new order; one that is stored under its id stays as it is."""
         row = {name: value for name, value in encode(order).items() if value is not None}
-        kept = put_if_absent(self._dynamodb, self._table, row, key="purchase_order_id")
-        return decode(PurchaseOrder, kept)
+        put_if_absent(self._dynamodb, self._table, row, key="purchase_order_id")
 
     def due_ids(self, *, now: str, limit: int) -> list[str]:
         """Return the ids of at most ``limit`` orders whose check is due at ``now``, oldest first.

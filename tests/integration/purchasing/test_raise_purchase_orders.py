@@ -13,6 +13,7 @@ from lambdas.contracts.inventory import StockBelowMinimum, StockChanged, StockSo
 from lambdas.purchasing.domain import plan_purchase_order
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.runtime.dead_letters import DeadLetterQueue
+from lambdas.runtime.dynamodb import to_item
 from tests.contracts.catalog import sample_of
 from tests.support.aws_fakes import FakeSqs, records
 from tests.support.purchasing import low
@@ -55,6 +56,17 @@ class TestHandler:
         assert [(row["sku"], row["state"], row["awaiting"]) for row in first] == [
             ("A", "OPEN", "supplier")
         ]
+
+    def test_repeated_event_leaves_an_edited_order_as_it_is(
+        self, handle: Handle, rows: Rows, dynamodb: Any, table: str
+    ):
+        message = low("A", 7).to_sns_message()
+        handle(("A", message))
+        (row,) = rows()
+        dynamodb.put_item(TableName=table, Item=to_item(row | {"quantity": "five"}))
+
+        assert handle(("A", message), ("A", low("A", 9).to_sns_message())) == []
+        assert sorted(str(row["quantity"]) for row in rows()) == ["5", "five"]
 
     def test_each_crossing_raises_an_order_of_its_own(self, handle: Handle, rows: Rows):
         below, out = low("A", 7), low("A", 9, kind=StockSoldOut)
