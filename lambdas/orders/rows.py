@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.codec import ContractError, decode, encode
 from lambdas.contracts.orders_table import EXPIRED_AT
 from lambdas.orders.domain import Order
 
@@ -32,4 +32,8 @@ def order_of(row: Mapping[str, Any]) -> Order:
     Raises:
         ContractError: naming every column that is missing or of a wrong type.
     """
-    return decode(Order, row)
+    order = decode(Order, row)
+    if not 0 <= order.out_of_band_events < order.sequence:
+        problem = f"out_of_band_events must be from 0 to below sequence, {order.sequence}"
+        raise ContractError(Order.__name__, [problem])
+    return order

@@ -44,6 +44,7 @@ FULL_ORDER = replace(
         ),
         Hold(cause="d", reason="PaymentDisputed", explanation="y", state=HoldState.HELD, at=LATER),
     ),
+    sequence=5,
     out_of_band_events=3,
     completed_compensations=("ReleaseStock",),
 )
@@ -92,6 +93,13 @@ def test_row_has_no_empty_columns():
     } <= empty
     assert row_of(PLACED_ORDER).keys() & empty == set()
     assert "open_shard" not in row_of(CANCELLED_ORDER)
+
+
+@pytest.mark.parametrize("number", [-1, 1, 2])
+def test_more_events_out_of_band_than_events_are_refused(number: int):
+    """The first event would be published again under a number that no event has."""
+    with pytest.raises(ContractError, match="out_of_band_events must be"):
+        order_of(row_of(PLACED_ORDER) | {"sequence": 1, "out_of_band_events": number})
 
 
 def test_column_that_is_no_set_is_named():

@@ -169,6 +169,8 @@ def test_idle_run_queries_each_shard_of_each_index_once(job: Job, world: World):
         {"changed_at": "2026-12-01"},
         {"changed_at": "0001-01-01T00:00:00+14:00"},
         {"currency": ""},
+        {"out_of_band_events": 1},
+        {"out_of_band_events": -1},
     ],
     ids=str,
 )
