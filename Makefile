@@ -147,7 +147,7 @@ docs: setup ## write the generated pages of docs/ again
 
 PICTURES := map journey dead-letter views rebuild costs play
 pictures: setup ## the console's pictures in docs/images, taken by its test in a browser
-	pytest tests/e2e/test_console.py
+	PICTURES=1 pytest tests/e2e/test_console.py
 	mkdir -p docs/images
 	cp $(addprefix build/console/,$(addsuffix .png,$(PICTURES))) docs/images/
 

@@ -1,7 +1,7 @@
 """The console in a real browser, against the whole platform: a walk through its pages.
 
-Each page is checked for accessibility in light and dark. `build/console` gets pictures of the
-pages, which `make pictures` puts into the documentation.
+Each page is checked for accessibility in light and dark. `make pictures` also takes pictures of the
+pages, into `build/console`, and puts some into the documentation.
 """
 
 import re
@@ -11,13 +11,12 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.support.browser import running_browser
-from tests.support.console_page import MILLISECONDS, Scheme, entered, look
+from tests.support.console_page import MILLISECONDS, entered, look
 from tests.support.console_platform import Platform, await_state, running_platform
 from tests.support.waiting import wait_until
 
 PLACE = "storefront/AvailabilitySubscriberDeadLetters"
 UNDELIVERED = "orders/StartFulfilmentRuleUndelivered"
-SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 NARROW: ViewportSize = {"width": 390, "height": 844}
 NOTE_LIGHTS = """() => {
   window.lit = [];
@@ -46,9 +45,9 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(params=SCHEMES)
-def page(chromium: Browser, platform: Platform, request: pytest.FixtureRequest) -> Iterator[Page]:
-    with entered(chromium, platform, scheme=request.param) as page:
+@pytest.fixture
+def page(chromium: Browser, platform: Platform) -> Iterator[Page]:
+    with entered(chromium, platform) as page:
         yield page
 
 
@@ -88,7 +87,7 @@ def test_views_show_the_stream_and_what_the_scaler_decided(page: Page, platform:
         return page.get_by_role("region", name="Decisions").count() > 0
 
     # The scaler runs every minute.
-    await_page("the scaler decided", has_decided)
+    wait_until("the scaler decided", has_decided, interval=5.0)
     expect(page.get_by_role("link", name="storefront/UpdateTimelines")).to_be_visible()
     expect(page.get_by_role("rowheader", name="timelines")).to_be_visible()
     look(page, "views")
@@ -129,7 +128,7 @@ def test_narrow_page_needs_no_scrolling_to_the_side(chromium: Browser, platform:
         for name, path in pages.items():
             page.goto(f"{platform.base}{path}")
             assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], path
-            look(page, f"narrow-{name}")
+            look(page, f"narrow-{name}", schemes=["light"])
 
 
 def test_page_is_used_by_keyboard_alone(page: Page):

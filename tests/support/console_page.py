@@ -1,6 +1,7 @@
 """The console's pages as a person sees them: opened, checked for accessibility, pictured."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "build" / "console"
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 SCALE = 1.5
 WIDE: ViewportSize = {"width": 1280, "height": 760}
 MILLISECONDS = 15_000
@@ -25,13 +27,12 @@ def entered(
     platform: Platform,
     *,
     size: ViewportSize = WIDE,
-    scheme: Scheme = "light",
     motion: Literal["reduce", "no-preference"] = "no-preference",
 ) -> Iterator[Page]:
     """Open the printed address, and fail on whatever the browser refuses or cannot load."""
     errors: list[str] = []
     with chromium.new_context(
-        viewport=size, color_scheme=scheme, device_scale_factor=SCALE, reduced_motion=motion
+        viewport=size, color_scheme="light", device_scale_factor=SCALE, reduced_motion=motion
     ) as context:
         context.set_default_timeout(MILLISECONDS)
         page = context.new_page()
@@ -43,12 +44,20 @@ def entered(
     assert errors == []
 
 
-def look(page: Page, name: str) -> None:
-    """Check the page's accessibility, and take its picture."""
+def look(page: Page, name: str, *, schemes: Iterable[Scheme] = SCHEMES) -> None:
+    """Check the page's accessibility in its colours, and take its pictures if these are wanted.
+
+    They are with ``PICTURES`` in the environment: to draw and to write them takes a third of the
+    test's time.
+    """
     page.wait_for_load_state("load")
     page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run()")["violations"]
-    shown = [(each["id"], node["html"]) for each in found for node in each["nodes"]]
-    assert shown == [], name
-    is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    take_picture(page, PICTURES / f"{name}{'-dark' if is_dark else ''}.png")
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
+        found = page.evaluate("axe.run()")["violations"]
+        shown = [(each["id"], node["html"]) for each in found for node in each["nodes"]]
+        assert shown == [], f"{name}, {scheme}"
+        if "PICTURES" in os.environ:
+            suffix = "-dark" if scheme == "dark" else ""
+            take_picture(page, PICTURES / f"{name}{suffix}.png")
+    page.emulate_media(color_scheme="light")
