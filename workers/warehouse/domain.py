@@ -6,7 +6,7 @@ from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.inventory import STOCK_EVENTS
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.parsing import parse_event
-from lambdas.contracts.values import Line
+from lambdas.contracts.values import Line, Time
 from lambdas.contracts.warehouse import OrderPicked
 
 
@@ -30,7 +30,7 @@ class Picking:
     correlation_id: str
     cause: str
     """The id of the event that it was picked for."""
-    picked_at: str
+    picked_at: Time
     """UTC, ISO 8601."""
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from lambdas.contracts.codec import ContractError, encode
 from lambdas.contracts.values import Line
-from lambdas.runtime.dynamodb import from_item
+from lambdas.runtime.dynamodb import from_item, to_item
 from tests.support.spy import Spy
 from workers.warehouse.domain import Picking, StockLevel
 from workers.warehouse.store import Warehouse
@@ -46,7 +47,7 @@ def harness(dynamodb: Any, make_table: Callable[[str, str], str]) -> WarehouseHa
 
 def test_order_is_picked_once(harness: WarehouseHarness):
     assert harness.warehouse.put_picking(PICKING) == PICKING
-    later = replace(PICKING, picked_at="later", cause="another")
+    later = replace(PICKING, picked_at="2027-01-01T00:00:00+00:00", cause="another")
     assert harness.warehouse.put_picking(later) == PICKING
 
     (row,) = harness.rows(harness.pickings)
@@ -54,11 +55,20 @@ def test_order_is_picked_once(harness: WarehouseHarness):
     assert harness.requests == ["put_item"] * 2
 
 
+def test_edited_time_is_refused_as_poison(harness: WarehouseHarness):
+    """No consumer would take the event, and the message would come again ten times."""
+    row = to_item(encode(PICKING) | {"picked_at": "noon"})
+    harness.dynamodb.put_item(TableName=harness.pickings, Item=row)
+
+    with pytest.raises(ContractError, match="picked_at must be a time"):
+        harness.warehouse.put_picking(PICKING)
+
+
 def test_workers_that_compete_pick_it_once(harness: WarehouseHarness):
     with ThreadPoolExecutor(16) as pool:
         kept = list(
             pool.map(
-                lambda i: harness.warehouse.put_picking(replace(PICKING, picked_at=str(i))),
+                lambda i: harness.warehouse.put_picking(replace(PICKING, cause=str(i))),
                 range(16),
             )
         )
