@@ -1,6 +1,6 @@
 """The table of the prices on offer: the orders service's own view of the catalogue."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from lambdas.contracts.catalog import Offer
@@ -25,10 +25,13 @@ class OffersView:
         """Store a SKU's offers if they are newer than the stored ones; return whether they are."""
         return put_if_newer(self._dynamodb, self._table, encode(offers), key="sku")
 
-    def find(self, skus: Iterable[str]) -> dict[str, tuple[Offer, ...]]:
+    def find(
+        self, skus: Iterable[str], *, report: Callable[..., None] = log_error
+    ) -> dict[str, tuple[Offer, ...]]:
         """Return the offers by SKU, of 1 to 100 SKUs, read in one request.
 
-        A row that has no offers, because somebody edited it, is left out: nothing is on offer.
+        A row that has no offers, because somebody edited it, is left out, and reported: nothing is
+        on offer.
 
         Raises:
             UnprocessedKeysError: DynamoDB is throttled; try again.
@@ -39,5 +42,5 @@ class OffersView:
             try:
                 found[row["sku"]] = decode(SkuOffers, row).offers
             except ContractError as error:
-                log_error("offers_unreadable", sku=row["sku"], error=str(error))
+                report("offers_unreadable", sku=row["sku"], error=str(error))
         return found

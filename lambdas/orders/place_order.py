@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from lambdas.contracts.codec import ContractError
@@ -31,11 +32,12 @@ from lambdas.runtime.aws import client
 from lambdas.runtime.clock import current_time
 from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting, whole_number
+from lambdas.runtime.unreadable import report_unreadable
 
 orders = Orders(setting("ORDERS_TABLE"), dynamodb=client("dynamodb"))
 offers_view = OffersView(setting("OFFERS_TABLE"), dynamodb=client("dynamodb"))
 grace = timedelta(seconds=whole_number("OFFER_GRACE_SECONDS"))
-offers = KnownOffers(offers_view.find, grace=grace)
+offers = KnownOffers(partial(offers_view.find, report=report_unreadable), grace=grace)
 backlog = BacklogStore(setting("CHECKPOINTS_TABLE"), dynamodb=client("dynamodb"))
 customer_orders = CustomerOrders(
     setting("OPEN_ORDERS_TABLE"),

@@ -22,7 +22,8 @@ from lambdas.contracts.problems import (
 )
 from lambdas.contracts.requests import parse_request
 from lambdas.contracts.responses import encode_response
-from lambdas.runtime.log import log, log_error
+from lambdas.runtime.log import log
+from lambdas.runtime.unreadable import report_unreadable
 
 T = TypeVar("T")
 Request = Mapping[str, Any]
@@ -41,7 +42,7 @@ def answer_problems(handler: Callable[[Any, Any], Response]) -> Callable[[Any, A
     """Decorate a handler: if it raises ProblemError, log it and return it as the response.
 
     If it raises ContractError, a row cannot be read, because somebody edited it. The response says
-    so, and nothing of the row; the log names it. Too many of these responses raise the API's alarm.
+    so, and nothing of the row; the log names it, and an alarm notifies an operator.
     """
 
     @wraps(handler)
@@ -55,7 +56,7 @@ def answer_problems(handler: Callable[[Any, Any], Response]) -> Callable[[Any, A
         except ContractError as error:
             key, request = dict(path_parameters(event)), event.get("requestContext", {})
             asked = {"key": key, "request_id": request.get("requestId")}
-            log_error("row_unreadable", **asked, error=str(error))
+            report_unreadable("row_unreadable", **asked, error=str(error))
             text = "nothing is lost, but a record of this cannot be read now; we look into it"
             return problem_response(ProblemError(UNREADABLE, text))
 

@@ -6,8 +6,9 @@ from typing import Any
 from lambdas.contracts.codec import ContractError, decode
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
-from lambdas.runtime.log import log, log_error
+from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
+from lambdas.runtime.unreadable import report_unreadable
 from lambdas.storefront.api import Sales, SalesCount
 from lambdas.storefront.queries import encode_page_token, parse_sales_query
 from lambdas.storefront.sales import render_sales
@@ -23,7 +24,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     A counter whose sum cannot be shown, because somebody edited a row, is left out.
     """
     request = parse_sales_query(http.query_parameters(event))
-    rows, complete_to = view.read_counters(request)
+    rows, complete_to = view.read_counters(request, report=report_unreadable)
     counters, position = render_sales(
         request.per, rows, limit=request.limit, complete_to=complete_to
     )
@@ -40,5 +41,5 @@ def sales_count(counter: Mapping[str, Any]) -> SalesCount | None:
     try:
         return decode(SalesCount, counter)
     except ContractError as error:
-        log_error("sales_left_out", counter=dict(counter), error=str(error))
+        report_unreadable("sales_left_out", counter=dict(counter), error=str(error))
         return None

@@ -8,8 +8,9 @@ from lambdas.contracts.problems import NOT_FOUND, ProblemError
 from lambdas.contracts.versions import CONVERSION_ERRORS
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
-from lambdas.runtime.log import log, log_error
+from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
+from lambdas.runtime.unreadable import report_unreadable
 from lambdas.storefront.api import OrderPath, Timeline
 from lambdas.storefront.store import PerOrderView
 from lambdas.storefront.timeline import render_timeline
@@ -41,6 +42,7 @@ def _is_readable(row: Mapping[str, Any], name: str) -> bool:
     try:
         decode(Timeline, render_timeline({"order_id": row["order_id"], name: row[name]}))
     except (ContractError, *CONVERSION_ERRORS) as error:
-        log_error("timeline_event_left_out", order_id=row["order_id"], name=name, error=repr(error))
+        ids = {"order_id": row["order_id"], "name": name}
+        report_unreadable("timeline_event_left_out", **ids, error=repr(error))
         return False
     return True

@@ -7,8 +7,9 @@ from lambdas.contracts.codec import ContractError, decode
 from lambdas.contracts.versions import CONVERSION_ERRORS
 from lambdas.runtime import http
 from lambdas.runtime.aws import client
-from lambdas.runtime.log import log, log_error
+from lambdas.runtime.log import log
 from lambdas.runtime.settings import setting
+from lambdas.runtime.unreadable import report_unreadable
 from lambdas.storefront.api import ListedOrder, OrdersPage
 from lambdas.storefront.customer_orders import render_order
 from lambdas.storefront.queries import encode_page_token, parse_page_request
@@ -36,5 +37,5 @@ def listed_order(row: Mapping[str, Any]) -> ListedOrder | None:
     try:
         return decode(ListedOrder, render_order(row))
     except (ContractError, *CONVERSION_ERRORS) as error:
-        log_error("order_left_out", order_id=row.get("order_id"), error=repr(error))
+        report_unreadable("order_left_out", order_id=row.get("order_id"), error=repr(error))
         return None

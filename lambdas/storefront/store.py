@@ -1,12 +1,11 @@
 """The tables of the storefront's views."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import ContractError, decode, encode
 from lambdas.runtime.dynamodb import READ_RETRY, batch_get, from_item, put_if_newer, to_item
-from lambdas.runtime.log import log_error
 from lambdas.storefront.availability import Availability
 from lambdas.storefront.order_upserts import OrderUpsert
 from lambdas.storefront.products import ProductOffers
@@ -183,13 +182,14 @@ class SalesView:
         return impossible
 
     def read_counters(
-        self, request: "SalesRequest"
+        self, request: "SalesRequest", *, report: Callable[..., None]
     ) -> tuple[list[tuple[str, dict[str, int]]], str]:
         """Return a page's counters, each as sort key and counts, and how far they are complete.
 
         A counter is spread over buckets, so its sort key comes once for each bucket that has it. A
-        row that has no counts, because somebody edited it, is left out. They are complete up to the
-        returned sort key: a bucket has more after it. If it is empty, no bucket has more.
+        row that has no counts, because somebody edited it, is left out, and reported. They are
+        complete up to the returned sort key: a bucket has more after it. If it is empty, no bucket
+        has more.
         """
         found: list[dict[str, Any]] = []
         ends: list[str] = []
@@ -199,7 +199,7 @@ class SalesView:
                 ends.append(rows[-1]["sort_key"])
             found += rows
         end = min(ends, default="")
-        counted = ((row["sort_key"], _counts(row)) for row in found)
+        counted = ((row["sort_key"], _counts(row, report)) for row in found)
         return [(key, counts) for key, counts in counted if counts and (not end or key <= end)], end
 
     def _rows_after(self, request: "SalesRequest", bucket: int) -> Iterator[dict[str, Any]]:
@@ -238,13 +238,13 @@ class SalesView:
         }
 
 
-def _counts(row: Mapping[str, Any]) -> dict[str, int] | None:
-    """Return the counts of a counter's row; None, and log its key, if it has none."""
+def _counts(row: Mapping[str, Any], report: Callable[..., None]) -> dict[str, int] | None:
+    """Return the counts of a counter's row; None, and report its key, if it has none."""
     try:
         return encode(decode(Counts, row))
     except ContractError as error:
         key = f"{row['partition_key']} {row['sort_key']}"
-        log_error("counter_left_out", key=key, error=str(error))
+        report("counter_left_out", key=key, error=str(error))
         return None
 
 

@@ -9,6 +9,7 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
@@ -120,12 +121,14 @@ class HttpApi(Construct):
             # Operators sign requests with credentials of the account, which may call the API.
             signed = Callers(authorizer=authorizers.HttpIamAuthorizer(), scope=None)
             self.operators_read = self.operators_write = signed
+        self.environment = env.name
         self._add_alarms(alarms)
 
     def _add_alarms(self, alarms: sns.ITopic) -> None:
-        """Add alarms on errors and on latency, which include those of the routes' functions.
+        """Add alarms on errors, on latency and on rows that the routes' functions cannot read.
 
-        A customer's client retries a failed request, so a few errors are no outage.
+        A customer's client retries a failed request, so a few errors are no outage. A row that
+        somebody edited stays as it is, so one answer without it is enough.
         https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
         """
         period = Duration.minutes(5)
@@ -155,6 +158,20 @@ class HttpApi(Construct):
                 evaluation_periods=periods,
                 alarms=alarms,
             )
+        alarm(
+            self,
+            "RowsUnreadable",
+            alarm_description="Api: a row cannot be read, because somebody edited it",
+            command="order list",
+            metric=cloudwatch.Metric(
+                namespace="Orders",
+                metric_name="RowsUnreadable",
+                dimensions_map={"Environment": self.environment},
+                period=period,
+                statistic="Sum",
+            ),
+            alarms=alarms,
+        )
 
     def _custom_url(self, env: Environment) -> str | None:
         """Return the URL at the environment's own domain name; None if it has none."""

@@ -37,6 +37,8 @@ class HttpRoute(Construct):
     ) -> None:
         """Declare the route; ``callers`` are the API's customers, its operators, or anyone."""
         super().__init__(scope, f"{function.node.id}Route")
+        # The metric of rows that cannot be read has it as its dimension.
+        function.add_environment("ENVIRONMENT", api.environment)
         method, path = route.split(" ")
         known = callers if isinstance(callers, Callers) else None
         declared = apigw.HttpRoute(

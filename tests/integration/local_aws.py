@@ -77,10 +77,14 @@ def make_table(dynamodb: Any) -> Callable[..., str]:
 
 @pytest.fixture
 def load_handler(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> Iterator[Callable[..., Any]]:
-    """Load a handler whose clients reach the local cloud: ``load(module, **settings)``."""
+    """Load a handler whose clients reach the local cloud: ``load(module, **settings)``.
+
+    Each function of the API knows the environment's name.
+    """
 
     def load(module: str, **settings: str) -> Any:
-        return import_handler(monkeypatch, module, **{"AWS_ENDPOINT_URL": endpoint, **settings})
+        common = {"AWS_ENDPOINT_URL": endpoint, "ENVIRONMENT": "test"}
+        return import_handler(monkeypatch, module, **{**common, **settings})
 
     yield load
     forget_clients()

@@ -67,7 +67,9 @@ class TestPlaceOrder:
         status, refused = place()
 
         assert (status, len(refused["errors"])) == (409, 1)
-        assert '"offers_unreadable", "level": "ERROR", "sku": "71053"' in capsys.readouterr().out
+        logged = capsys.readouterr().out
+        assert '"offers_unreadable", "level": "ERROR", "sku": "71053"' in logged
+        assert logged.count('"RowsUnreadable": 1') == 1
         offer = Offer(
             currency="GBP", unit_price=BODY["lines"][1]["unit_price"], valid_from=LONG_AGO
         )

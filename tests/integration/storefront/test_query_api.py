@@ -96,7 +96,9 @@ class TestOrders:
         status, content = get()
 
         assert (status, self.ids(content)) == (200, ["o3", "o1"])
-        assert '"order_left_out", "level": "ERROR", "order_id": "o2"' in capsys.readouterr().out
+        logged = capsys.readouterr().out
+        assert '"order_left_out", "level": "ERROR", "order_id": "o2"' in logged
+        assert logged.count('"RowsUnreadable": 1') == 1
 
     def test_own_orders_are_listed_newest_first(self, get: Get, orders: CustomerOrdersView):
         project(orders, *(placed(f"o{minute}", minute=minute) for minute in (2, 4, 1, 3)))

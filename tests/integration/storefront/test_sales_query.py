@@ -77,7 +77,9 @@ class TestSales:
         status, content = get(day="2026-12-01", per="product")
 
         assert (status, [each["sku"] for each in content["sales"]]) == (200, ["85123A", "W/71053"])
-        assert "2026-12-01/product/0 A/GBP" in capsys.readouterr().out
+        logged = capsys.readouterr().out
+        assert "2026-12-01/product/0 A/GBP" in logged
+        assert logged.count('"RowsUnreadable": 1') == 1
 
     @pytest.mark.parametrize("limit", ["1", "2", "3", "1000"])
     @pytest.mark.parametrize("edited", [(), ("A/GBP", "A/USD", "Z/GBP")], ids=["", "edited"])

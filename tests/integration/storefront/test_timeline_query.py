@@ -62,6 +62,7 @@ class TestTimeline:
         assert (status, len(content["events"])) == (200, 6)
         logged = capsys.readouterr().out
         assert '"timeline_event_left_out", "level": "ERROR", "order_id": "o1"' in logged
+        assert logged.count('"RowsUnreadable": 1') == 1
         assert f'"name": "{name}"' in logged
 
     @pytest.mark.parametrize(("customer", "order"), [("bob", "o1"), ("ada", "o9"), ("bob", "o2")])

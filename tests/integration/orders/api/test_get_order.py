@@ -62,8 +62,9 @@ class TestGetOrder:
         assert {content(answer)["type"] for answer in answers} == {
             "urn:problem-type:orders:unreadable"
         }
-        assert {(line["message"], line["level"]) for line in logged} == {
-            ("row_unreadable", "ERROR")
-        }
-        assert logged[0]["key"] == {"order_id": order_id}
+        lines, counts = logged[::2], logged[1::2]
+        assert {(line["message"], line["level"]) for line in lines} == {("row_unreadable", "ERROR")}
+        assert lines[0]["key"] == {"order_id": order_id}
+        assert {(each["Environment"], each["RowsUnreadable"]) for each in counts} == {("test", 1)}
+        assert len(lines) == len(counts) == len(answers)
         assert get_order(query(order_id, customer="12583"), None)["statusCode"] == 404
