@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.contracts.codec import ContractError
 from lambdas.contracts.envelope import EventEnvelope
+from lambdas.runtime.batch import PoisonEventsError
 from lambdas.runtime.retry import RetryPolicy
 from ops.deployed import Deployed, OperationError
 from ops.views.compare import DynamoTable, Key, compare, still_differing
@@ -37,7 +38,7 @@ Progress = Callable[[str], None]
 
 @dataclass(slots=True)
 class ProjectionWriter:
-    """Writes events into a table, and counts them, and the records that cannot be parsed."""
+    """Writes events into a table, and counts them, and the records that cannot be used."""
 
     view: View
     project: Projector
@@ -62,12 +63,16 @@ class ProjectionWriter:
                 continue
             if event is not None:
                 events.append(event)
+        poison = 0
         if events:
             with self._turns:
-                project_with_retries(self.project, events)
+                try:
+                    project_with_retries(self.project, events)
+                except PoisonEventsError as error:
+                    poison = len(error.reasons)
         with self._counting:
-            self.events += len(events)
-            self.unreadable += unreadable
+            self.events += len(events) - poison
+            self.unreadable += unreadable + poison
 
 
 def project_with_retries(project: Projector, events: Sequence[EventEnvelope[Any]]) -> None:
@@ -181,7 +186,7 @@ class Rebuild:
         equal = {name: self._verify(target, keep_up, catch_up) for name, target in targets.items()}
         for name, target in targets.items():
             if target.write.unreadable:
-                target.say(f"skipped: {target.write.unreadable:,} records that cannot be parsed")
+                target.say(f"skipped: {target.write.unreadable:,} records that cannot be used")
             if switch and (equal[name] or ignore_differences):
                 self._switch(target, catch_up)
         return equal

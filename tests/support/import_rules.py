@@ -81,6 +81,7 @@ RULES: dict[str, Rule] = {
             *SDK,
             "pg8000",
             "lambdas.contracts",
+            "lambdas.runtime.batch",
             "lambdas.runtime.dynamodb",
             "lambdas.runtime.retry",
             "stacks.names",

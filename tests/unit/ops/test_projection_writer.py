@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambdas.contracts.envelope import EventEnvelope
+from lambdas.runtime.batch import PoisonEventsError
 from ops.views.rebuild import CONFLICT_RETRIES, ProjectionWriter, Rebuild, project_with_retries
 from ops.views.registry import VIEWS
 from tests.support.order_events import bus_event, order_history
@@ -77,6 +78,18 @@ class TestWriting:
         write([json.dumps(bus_event(event)) for event in order_history()] + [b"poison"])
 
         assert (write.events, write.unreadable) == (len(list(order_history())), 1)
+
+    def test_events_of_a_row_that_was_edited_are_counted_and_others_are_written(self):
+        """Somebody may edit a row of the table while it is filled, or once it is live."""
+        events = list(order_history())
+
+        def project(_: Sequence[EventEnvelope[Any]]) -> None:
+            raise PoisonEventsError({events[0].metadata.event_id: "counter x was edited"})
+
+        write = ProjectionWriter(VIEWS["timelines"], project)
+        write([json.dumps(bus_event(event)) for event in events])
+
+        assert (write.events, write.unreadable) == (len(events) - 1, 1)
 
     def test_transaction_conflicts_are_retried(self, monkeypatch: pytest.MonkeyPatch):
         at_once = replace(CONFLICT_RETRIES, base_delay=0)
