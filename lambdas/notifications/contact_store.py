@@ -37,11 +37,17 @@ class Contacts:
         self._dynamodb = dynamodb
 
     def find(self, customer_id: str) -> Contact | None:
-        """Return the contact of a customer; None if there is none."""
-        response = self._dynamodb.get_item(
-            TableName=self._table, Key=to_item({"customer_id": customer_id}), ConsistentRead=True
-        )
-        return decode(Contact, from_item(response["Item"])) if "Item" in response else None
+        """Return the contact of a customer; None if there is none.
+
+        Raises:
+            ContractError: the row cannot be read.
+        """
+        row = self._row(customer_id)
+        return decode(Contact, row) if row else None
+
+    def exists(self, customer_id: str) -> bool:
+        """Return whether there is a contact of a customer, also if its row cannot be read."""
+        return bool(self._row(customer_id))
 
     def rename(self, customer_id: str, wanted: WantedContact, *, now: datetime) -> bool:
         """Change the name and drop any pending address, if the wanted address is already confirmed.
@@ -82,6 +88,12 @@ class Contacts:
             ReturnValues="ALL_OLD",
         )
         return "Attributes" in RETRY.call(delete, is_transient=is_transient)
+
+    def _row(self, customer_id: str) -> dict[str, Any]:
+        response = self._dynamodb.get_item(
+            TableName=self._table, Key=to_item({"customer_id": customer_id}), ConsistentRead=True
+        )
+        return from_item(response.get("Item", {}))
 
     def _update(self, customer_id: str, *, values: dict[str, Any], **request: Any) -> bool:
         update = partial(

@@ -31,5 +31,5 @@ class Erasure:
 
     def preview(self, customer_id: str) -> Erased:
         """Return what ``erase`` would erase."""
-        contact = self.contacts.find(customer_id) is not None
+        contact = self.contacts.exists(customer_id)
         return Erased(contact=contact, emails=sum(1 for _ in self.records.of_customer(customer_id)))

@@ -1,10 +1,11 @@
-"""The record of an e-mail that somebody edited while the e-mail was sent."""
+"""A record of an e-mail that somebody edited while the e-mail was sent; an edited contact."""
 
 from typing import Any
 
 import pytest
 
 from lambdas.notifications.email_records import EmailOutcomeUnknownError
+from lambdas.notifications.erasure import Erased, Erasure
 from lambdas.notifications.store import EmailRecords
 from tests.support.mailer import MESSAGE, Mailer
 from tests.support.spy import Spy
@@ -28,3 +29,13 @@ def test_record_that_is_gone_or_anothers_is_not_marked_as_sent(
 
     row = mailer.dynamodb.get_item(TableName=mailer.records_table, Key=key).get("Item", {})
     assert row == (key | left if left else {})
+
+
+def test_contact_that_cannot_be_read_is_previewed_and_erased(mailer: Mailer):
+    row = {"customer_id": {"S": "eve"}, "email": {"S": "eve@example.com"}, "name": {"N": "7"}}
+    mailer.dynamodb.put_item(TableName=mailer.contacts._table, Item=row)
+    erasure = Erasure(contacts=mailer.contacts, records=mailer.records)
+
+    assert erasure.preview("eve") == Erased(contact=True, emails=0)
+    assert erasure.erase("eve") == Erased(contact=True, emails=0)
+    assert erasure.preview("eve") == Erased(contact=False, emails=0)
