@@ -13,6 +13,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
 
 import argparse
 import os
+import sqlite3
 import traceback
 from pathlib import Path
 
@@ -66,6 +67,8 @@ def main() -> int:
             return up(arguments.orders, port=arguments.port)
     except (UnreadyError, ExportError, CloudError, DemoError) as error:
         return _say(error)
+    except sqlite3.Error as error:
+        return _say(DemoError(f"the run's records cannot be written: {error}"))
     except (BotoCoreError, HTTPError) as error:
         return _say(CloudError(f"the local cloud does not answer any more: {error}"))
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@ import errno
 import io
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -132,6 +133,10 @@ def test_cloud_that_ends_under_the_platform_is_one_line_and_no_broken_promise(
     ("error", "said"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "[Errno 28] No space left on device\n"),
+        (
+            sqlite3.OperationalError("database or disk is full"),
+            "the run's records cannot be written: database or disk is full\n",
+        ),
         (KeyError("x"), "Traceback (most recent call last):\n"),
     ],
 )
