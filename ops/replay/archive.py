@@ -96,8 +96,8 @@ class Archive:
     ) -> Replay:
         """Start a replay of the events from ``since`` to ``until`` to the rules with these ARNs.
 
-        An interruption meanwhile cancels it. Only one replay may run at a time: two would mix
-        their events in one queue.
+        An interruption or an error meanwhile cancels it. Only one replay may run at a time: two
+        would mix their events in one queue.
 
         Raises:
             OperationError: another replay is running.
@@ -122,7 +122,8 @@ class Archive:
             # By a thread, whose answer is awaited: a request that is cut off may start it as well.
             with ThreadPoolExecutor(1) as requests:
                 requests.submit(start).result()
-        except (KeyboardInterrupt, SystemExit):
+        except BaseException:
+            # An answer that was lost leaves a replay that was started, too.
             replay.cancel()
             raise
         return replay

@@ -7,10 +7,11 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from syrupy.assertion import SnapshotAssertion
 
 from lambdas.contracts.orders import OrderConfirmed, OrderPlaced
@@ -128,9 +129,8 @@ class Events(ClientDouble):
         }
 
     def get_paginator(self, verb: str) -> Any:
-        return {"list_rules": Pages(self.each_rule), "list_targets_by_rule": Pages(self.targets)}[
-            verb
-        ]
+        pages = {"list_rules": self.each_rule, "list_targets_by_rule": self.targets}
+        return SimpleNamespace(paginate=pages[verb])
 
     def each_rule(self, EventBusName: str) -> Iterator[dict[str, Any]]:  # noqa: N803
         for name, pattern in self.rules.items():
@@ -142,8 +142,7 @@ class Events(ClientDouble):
         yield {"Targets": [{"Arn": f"arn:aws:sqs:eu-west-1:1:{Rule}Queue"}]}
 
     def describe_archive(self, *, ArchiveName: str) -> Any:  # noqa: N803
-        now = datetime.now(UTC)
-        return {**plan(days=30).archive, "CreationTime": now - timedelta(days=10)}
+        return {**plan(days=30).archive, "CreationTime": datetime.now(UTC) - 240 * AGO}
 
     def list_replays(self, **_: str) -> dict[str, Any]:
         return {"Replays": []}
@@ -167,11 +166,6 @@ class Events(ClientDouble):
         self.cancelled.append(ReplayName)
 
 
-class Pages:
-    def __init__(self, paginate: Any) -> None:
-        self.paginate = paginate
-
-
 class TestFollowing:
     def test_progress_is_shown_until_the_replay_ends(self):
         said: list[str] = []
@@ -179,11 +173,8 @@ class TestFollowing:
 
         follow(Replay(events, "r"), plan(), said.append, pause=lambda _: None)
 
-        assert said == [
-            "replayed: 0%",
-            "replayed: 75%, up to 2026-12-01 11:45:00",
-            "replayed: 100%",
-        ]
+        ended = ["replayed: 75%, up to 2026-12-01 11:45:00", "replayed: 100%"]
+        assert said == ["replayed: 0%", *ended]
         assert events.cancelled == []
 
     def test_interruption_cancels_the_replay(self):
@@ -279,6 +270,16 @@ class TestCommand:
             self.run(events, "--rule", "Mine", "--yes")
 
         assert events.cancelled == ([] if refused else [events.started["ReplayName"]])
+
+    def test_replay_that_was_started_though_its_answer_was_lost_is_cancelled(self, events: Events):
+        def lose_answer() -> None:
+            raise ReadTimeoutError(endpoint_url="https://events")
+
+        events.states, events.while_starting = ["RUNNING", "RUNNING"], lose_answer
+        with pytest.raises(ReadTimeoutError):
+            self.run(events, "--rule", "Mine", "--yes")
+
+        assert events.cancelled == [events.started["ReplayName"]]
 
     def test_replay_json_is_one_document(self, events: Events, capsys: pytest.CaptureFixture[str]):
         self.run(events, "--rule", "Mine", "--yes", "--json")
