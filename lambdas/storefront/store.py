@@ -145,9 +145,9 @@ class SalesView:
         """Count sales that fit into one transaction, each once.
 
         The transaction that increments the counters for an order also puts the order's marker. If
-        markers exist already, the transaction is tried again without their sales. So it is if
-        nothing can be added to a counter, because somebody edited it. Return the orders that were
-        not counted for that, each with the reason.
+        markers exist already, the transaction is tried again without their sales. If nothing can be
+        added to a counter, because somebody edited it, it is tried again without that counter's
+        sales. Return the orders that were not counted for this, each with the reason.
         """
         uncounted, impossible = list(sales), dict[str, str]()
         while uncounted:
@@ -166,16 +166,14 @@ class SalesView:
                     for counter, code in zip(sums, codes[len(uncounted) :], strict=False)
                     if code == "ValidationError"
                 }
-                impossible |= {
-                    sale.order_id: f"counter {' '.join(min(found))} was edited"
-                    for sale in uncounted
-                    if (found := edited & sale.increments.keys())
-                }
-                new = [
-                    sale
-                    for sale, code in zip(uncounted, codes, strict=False)
-                    if code != "ConditionalCheckFailed" and sale.order_id not in impossible
-                ]
+                new = []
+                for sale, code in zip(uncounted, codes, strict=False):
+                    if code == "ConditionalCheckFailed":
+                        continue
+                    if found := edited & sale.increments.keys():
+                        impossible[sale.order_id] = f"counter {' '.join(min(found))} was edited"
+                    else:
+                        new.append(sale)
                 if len(new) == len(uncounted):
                     raise
                 uncounted = new

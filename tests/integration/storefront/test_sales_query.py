@@ -9,9 +9,7 @@ from lambdas.runtime.batch import PoisonEventsError
 from lambdas.runtime.dynamodb import to_item
 from lambdas.storefront.projections import update_sales
 from lambdas.storefront.sales import build_sales, partition_key, split_into_transactions
-from lambdas.storefront.store import (
-    SalesView,
-)
+from lambdas.storefront.store import SalesView
 from tests.support.order_events import confirmed
 from tests.support.queries import Get, make_get
 
@@ -139,6 +137,18 @@ class TestSales:
         assert 0 < len(refused) < len(events)
         minutes = get(day="2026-12-01", per="minute")[1]["sales"]
         assert sum(each["orders"] for each in minutes) == 12 + len(events) - len(refused)
+
+    def test_order_that_was_counted_before_its_counter_was_edited_is_not_refused(
+        self, table: str, dynamodb: Any
+    ):
+        events = [confirmed("counted")]
+        ((key, sort_key), *_) = build_sales(events)[0].increments
+        view = SalesView(table, dynamodb=dynamodb)
+        update_sales(view, events)
+        row = {"partition_key": key, "sort_key": sort_key, "orders": "many"}
+        dynamodb.put_item(TableName=table, Item=to_item(row))
+
+        update_sales(view, events)
 
     @pytest.mark.parametrize("bad", [{"limit": "0"}, {"limit": "1001"}, {"page": "_"}])
     def test_bad_page_is_named(self, get: Get, bad: dict[str, str]):
