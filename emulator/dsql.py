@@ -282,10 +282,10 @@ async def _connect(
     endpoint: _Endpoint, role: str, database: str
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect to the database as the role, so that the role's privileges hold."""
-    reader, writer = await asyncio.open_unix_connection(endpoint.database.socket)
-    names = f"user\0{role}\0database\0{database}\0\0"
-    payload = struct.pack("!I", pgproxy._PROTOCOL_3) + names.encode()
-    writer.write(struct.pack("!I", len(payload) + 4) + payload)
+    path = await asyncio.to_thread(endpoint.database.running)
+    reader, writer = await asyncio.open_unix_connection(path)
+    names = f"user\0{role}\0database\0{database}\0\0".encode()
+    writer.write(struct.pack("!II", len(names) + 8, pgproxy._PROTOCOL_3) + names)
     kind = b""
     while kind != b"Z":
         kind, body = await pgproxy._read_frame(reader)

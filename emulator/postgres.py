@@ -6,8 +6,9 @@ import pwd
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,31 @@ _START_SECONDS = 15
 _STOP_SECONDS = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Postgres:
     """A running server. It trusts every client that can open its socket."""
 
     socket: Path
     process: subprocess.Popen[bytes]
+    serve: Callable[[], subprocess.Popen[bytes]]
+    """Starts the server's process."""
+    _starting: threading.Lock = field(default_factory=threading.Lock)
+
+    def running(self) -> Path:
+        """Return the socket, after starting the server again if it has ended.
+
+        It ends when its disk is full: at the next checkpoint.
+
+        Raises:
+            ConnectionError: It does not start, as long as the disk is full.
+        """
+        with self._starting:
+            if self.process.poll() is not None:
+                try:
+                    self.process = self.serve()
+                except (RuntimeError, OSError) as error:
+                    raise ConnectionAbortedError(str(error)) from error
+        return self.socket
 
     def stop(self) -> None:
         """End the server at once, without a checkpoint: its data are not kept."""
@@ -89,11 +109,17 @@ def start(directory: Path, *, settings: Mapping[str, str], setup: str) -> Postgr
         **settings,
     }
     options = [part for name, value in configured.items() for part in ("-c", f"{name}={value}")]
-    process = subprocess.Popen(
-        [programs / "postgres", "-D", data, *options], stdin=subprocess.DEVNULL, **context
-    )
-    _await_ready(data / "postmaster.pid", process)
-    return Postgres(socket=directory / ".s.PGSQL.5432", process=process)
+
+    def serve() -> subprocess.Popen[bytes]:
+        # A server that was killed has left it, and it would say that this one is ready.
+        (data / "postmaster.pid").unlink(missing_ok=True)
+        process = subprocess.Popen(
+            [programs / "postgres", "-D", data, *options], stdin=subprocess.DEVNULL, **context
+        )
+        _await_ready(data / "postmaster.pid", process)
+        return process
+
+    return Postgres(socket=directory / ".s.PGSQL.5432", process=serve(), serve=serve)
 
 
 def _await_ready(status: Path, process: subprocess.Popen[bytes]) -> None:

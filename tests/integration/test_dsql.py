@@ -1,6 +1,8 @@
 """A cluster of Aurora DSQL: who may connect, and what a transaction finds."""
 
 import json
+import os
+import signal
 import ssl
 import subprocess
 from collections.abc import Mapping
@@ -230,3 +232,26 @@ def test_database_that_does_not_start_says_why():
         Path(directory).chmod(0o711)
         with pytest.raises(RuntimeError, match=r'postgres failed: .*syntax error at or near "NOT"'):
             postgres.start(Path(directory) / "database", settings={}, setup="NOT SQL;")
+
+
+def test_database_that_has_ended_is_started_again_with_its_data(cluster: Cluster):
+    before = cluster.connect("admin", "Administrator")
+    cluster.sql(before, "CREATE TABLE kept (x int)", "INSERT INTO kept VALUES (7)")
+    (status,) = cluster.cloud.directory.glob("dsql-*/data/postmaster.pid")
+    process = int(status.read_text().split()[0])
+
+    os.kill(process, signal.SIGQUIT)
+
+    wait_until("the database has ended", lambda: not status.exists())
+    assert cluster.sql(cluster.connect("admin", "Administrator"), "SELECT x FROM kept") == ([7],)
+
+
+def test_database_that_cannot_be_started_again_is_a_lost_connection():
+    with TemporaryDirectory() as directory:
+        Path(directory).chmod(0o711)
+        database = postgres.start(Path(directory) / "database", settings={}, setup="")
+        database.stop()
+        (Path(directory) / "database/data/PG_VERSION").unlink()
+
+        with pytest.raises(ConnectionError, match="PostgreSQL did not become ready"):
+            database.running()
