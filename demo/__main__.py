@@ -67,7 +67,7 @@ def main() -> int:
             return up(arguments.orders, port=arguments.port)
     except (UnreadyError, ExportError, CloudError, DemoError) as error:
         return _say(error)
-    except sqlite3.Error as error:
+    except sqlite3.OperationalError as error:
         return _say(DemoError(f"the run's records cannot be written: {error}"))
     except (BotoCoreError, HTTPError) as error:
         return _say(CloudError(f"the local cloud does not answer any more: {error}"))

@@ -138,6 +138,7 @@ def test_cloud_that_ends_under_the_platform_is_one_line_and_no_broken_promise(
             "the run's records cannot be written: database or disk is full\n",
         ),
         (KeyError("x"), "Traceback (most recent call last):\n"),
+        (sqlite3.IntegrityError("not unique"), "Traceback (most recent call last):\n"),
     ],
 )
 def test_only_a_broken_promise_ends_the_demo_with_1(
