@@ -33,11 +33,10 @@ def install() -> None:
         return start_replay(data)
 
     def cancel(data: Mapping[str, Any]) -> Any:
-        answer = cancel_replay(data)
         if replay := eventbridge._replays.get(data.get("ReplayName", "")):
-            # Its thread has the old record, and writes there that it is complete.
+            # Its thread has the old record, and writes there that it runs, or is complete.
             eventbridge._replays[replay["ReplayName"]] = dict(replay)
-        return answer
+        return cancel_replay(data)
 
     def invoke(target: Any, event: Mapping[str, Any], rule: Any, view: Any = None) -> None:
         name = event.get("ReplayName")
