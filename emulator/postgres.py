@@ -26,7 +26,8 @@ class Postgres:
     process: subprocess.Popen[bytes]
     serve: Callable[[], subprocess.Popen[bytes]]
     """Starts the server's process."""
-    _starting: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _is_stopped: bool = False
 
     def running(self) -> Path:
         """Return the socket, after starting the server again if it has ended.
@@ -34,9 +35,11 @@ class Postgres:
         It ends when its disk is full: at the next checkpoint.
 
         Raises:
-            ConnectionError: It does not start, as long as the disk is full.
+            ConnectionError: It does not start, as long as the disk is full, or it was stopped.
         """
-        with self._starting:
+        with self._lock:
+            if self._is_stopped:
+                raise ConnectionAbortedError("the database was stopped")
             if self.process.poll() is not None:
                 try:
                     self.process = self.serve()
@@ -46,13 +49,15 @@ class Postgres:
 
     def stop(self) -> None:
         """End the server at once, without a checkpoint: its data are not kept."""
-        # SIGQUIT, unlike SIGKILL, lets the server release its shared memory.
-        self.process.send_signal(signal.SIGQUIT)
-        try:
-            self.process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        with self._lock:
+            self._is_stopped = True
+            # SIGQUIT, unlike SIGKILL, lets the server release its shared memory.
+            self.process.send_signal(signal.SIGQUIT)
+            try:
+                self.process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
 
 
 def start(directory: Path, *, settings: Mapping[str, str], setup: str) -> Postgres:

@@ -250,8 +250,21 @@ def test_database_that_cannot_be_started_again_is_a_lost_connection():
     with TemporaryDirectory() as directory:
         Path(directory).chmod(0o711)
         database = postgres.start(Path(directory) / "database", settings={}, setup="")
-        database.stop()
+        database.process.send_signal(signal.SIGQUIT)
+        database.process.wait()
         (Path(directory) / "database/data/PG_VERSION").unlink()
 
         with pytest.raises(ConnectionError, match="PostgreSQL did not become ready"):
             database.running()
+
+
+def test_database_that_was_stopped_is_not_started_again():
+    """Its clients try to connect again for as long as the cloud ends."""
+    ended = subprocess.Popen(["true"])
+    database = postgres.Postgres(socket=Path("socket"), process=ended, serve=lambda: ended)
+    ended.wait()
+
+    database.stop()
+
+    with pytest.raises(ConnectionError, match="stopped"):
+        database.running()
