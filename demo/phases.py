@@ -1,6 +1,7 @@
 """The phases of a run, from the delivery of stock to the dispatch of the orders."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 
 from demo import offers, order_driver
@@ -8,12 +9,15 @@ from demo.database import count
 from demo.duplicates import Duplicates
 from demo.errors import DemoError
 from demo.fault_injection import FaultInjection
+from demo.ops_command import run_ops
 from demo.run import Run
 from demo.screen import Note, Screen, bar
 from demo.stock_delivery import deliver_stock
 from demo.waiting import wait_until_none
 from ops.faults import FAULTS_WHILE_PLACING
 
+MAX_RESUMES = 3
+"""How often orders that wait to be resumed are resumed. Each time is waited for, for a minute."""
 # A withdrawn order has ended once, when it was confirmed, and will end again.
 _ENDED = """SELECT coalesce(sum(CASE detail_type WHEN 'OrderWithdrawn' THEN -1 ELSE 1 END), 0)
     FROM events WHERE detail_type IN
@@ -152,7 +156,7 @@ def await_sagas(run: Run, screen: Screen) -> None:
             note(bar(total - number, total))
             return number
 
-        wait_until_none(open_orders)
+        _wait_until_ended(run, open_orders)
 
 
 def resolve_duplicates(run: Run, screen: Screen, duplicates: Duplicates) -> None:
@@ -177,7 +181,29 @@ def await_dispatch(run: Run, note: Note, duplicates: Duplicates) -> None:
         note(bar(dispatched, total - others))
         return int(total - others - dispatched)
 
-    wait_until_none(not_dispatched)
+    _wait_until_ended(run, not_dispatched)
+
+
+def _wait_until_ended(run: Run, remaining: Callable[[], int]) -> None:
+    """Call `remaining` until it returns 0, or until there is no progress.
+
+    A busy machine defers orders: for up to a quarter of an hour, if it happens again and again. The
+    operator's command resumes them at once.
+    """
+    for _ in range(MAX_RESUMES):
+        wait_until_none(remaining)
+        if not remaining() or not _resume_deferred(run):
+            return
+    wait_until_none(remaining)
+
+
+def _resume_deferred(run: Run) -> int:
+    """Resume all deferred orders; return how many of them go on."""
+    pace = ("--per-second", "200")
+    counts = json.loads(
+        run_ops(run.cloud, "saga", "resume", "--all", "--yes", "--json", *pace).stdout
+    )
+    return sum(int(counts[name]) for name in ("worked_on", "resumed", "went_on"))
 
 
 def count_events(run: Run) -> int:
