@@ -51,13 +51,7 @@ class Postgres:
         """End the server at once, without a checkpoint: its data are not kept."""
         with self._lock:
             self._is_stopped = True
-            # SIGQUIT, unlike SIGKILL, lets the server release its shared memory.
-            self.process.send_signal(signal.SIGQUIT)
-            try:
-                self.process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            _end(self.process)
 
 
 def start(directory: Path, *, settings: Mapping[str, str], setup: str) -> Postgres:
@@ -133,8 +127,18 @@ def _await_ready(status: Path, process: subprocess.Popen[bytes]) -> None:
 
     poll(lambda: is_ready() or process.poll() is not None, seconds=_START_SECONDS, interval=0.01)
     if not is_ready():
-        process.kill()
+        _end(process)
         raise RuntimeError("PostgreSQL did not become ready; the lines above say why")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    # SIGQUIT, unlike SIGKILL, lets the server end its own processes and release its shared memory.
+    process.send_signal(signal.SIGQUIT)
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _user() -> dict[str, Any]:

@@ -268,3 +268,14 @@ def test_database_that_was_stopped_is_not_started_again():
 
     with pytest.raises(ConnectionError, match="stopped"):
         database.running()
+
+
+def test_database_that_is_not_ready_in_time_has_ended(monkeypatch: pytest.MonkeyPatch):
+    """The next start has its data: two servers must not write there."""
+    monkeypatch.setattr(postgres, "_START_SECONDS", 0.1)
+    slow = subprocess.Popen(["sh", "-c", "trap exit QUIT; while :; do sleep 0.1; done"])
+
+    with pytest.raises(RuntimeError, match="did not become ready"):
+        postgres._await_ready(Path("none"), slow)
+
+    assert slow.returncode is not None
