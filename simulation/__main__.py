@@ -23,6 +23,8 @@ def main() -> int:
     parser.add_argument("--no-shrink", action="store_true", help="print failing runs as they are")
     parser.add_argument("--mutant", type=int, help="put a known bug back: see simulation.mutants")
     arguments = parser.parse_args()
+    if arguments.seeds < 1:
+        parser.error("--seeds: at least one is needed to say anything")
     if arguments.mutant is not None:
         sys.meta_path.insert(0, Finder(MUTANTS[arguments.mutant]))
     # Imported only here: a module that was imported before would not have the mutant.

@@ -7,7 +7,7 @@ pair's, or a single one, has met are merged: one of them is played. `--merged` p
 and what stands for it, and compares how the order ends. `--triples` plays one of the things that
 can come after each pair. With `--one-in 10` it takes a tenth, with `--part 3` another tenth, and
 with `--minutes 30` what can be played in that time, spread over all. The last line is a summary.
-It ends with 1 if a promise was broken.
+It ends with 1 if a promise was broken, or nothing was played.
 """
 
 import sys
@@ -59,6 +59,8 @@ def main() -> int:
     arguments = parser.parse_args()
     processes.end_tidily_on_signals()
     stories = [story for story in STORIES if arguments.story in story.name]
+    if not stories:
+        parser.error(f"--story: none of {', '.join(story.name for story in STORIES)}")
     for express in (False, True):
         synthesized(express=express)  # Once, before the processes part.
     broken, kinds, ends = 0, Counter[str](), Counter[str]()
@@ -89,9 +91,9 @@ def main() -> int:
     print("ends: " + ", ".join(f"{n} {end}" for end, n in ends.most_common()))
     print(
         f"{len(stories)} stories, {ends.total():,} of {len(plans):,} runs, {rate:.1f} a second: "
-        + (f"{broken} broken" if broken else "every promise held")
+        + (f"{broken} broken" if broken else "every promise held" if ends else "none was played")
     )
-    return 1 if broken else 0
+    return 1 if broken or not ends else 0
 
 
 def singles(story: Story, *, tasks_only: bool = False) -> list[Plan]:

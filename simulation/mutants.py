@@ -70,6 +70,8 @@ def main() -> int:
         if by in mutant.found_by or (arguments.model and not mutant.found_by)
         if not arguments.names or any(name in mutant.name for name in arguments.names)
     ]
+    if not chosen:
+        parser.error(f"no mutant's name has {' or '.join(arguments.names)}")
     as_said = 0
     for number, mutant in chosen:
         found, outcome = (
