@@ -9,16 +9,9 @@ from typing import Any, cast
 import pytest
 
 from ops.dlq.readers import QueueReader
+from tests.support.signals import interruptible
 
 
-@pytest.fixture
-def _interruptions(monkeypatch: pytest.MonkeyPatch) -> Any:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_interruptions")
 def test_messages_of_an_interrupted_request_are_given_back():
     returned: list[str] = []
 
@@ -35,7 +28,11 @@ def test_messages_of_an_interrupted_request_are_given_back():
     sqs = SimpleNamespace(receive_message=receive, change_message_visibility_batch=change)
     reader = QueueReader("https://queue", cast(Any, sqs))
 
-    with pytest.raises(KeyboardInterrupt), closing(reader.lease_messages()) as messages:
+    with (
+        interruptible(),
+        pytest.raises(KeyboardInterrupt),
+        closing(reader.lease_messages()) as messages,
+    ):
         next(messages)
         signal.pause()
 

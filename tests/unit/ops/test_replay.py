@@ -23,6 +23,7 @@ from ops.replay.archive import Replay
 from ops.replay.plan import ReplayPlan, Rule, parse_time, select_rules
 from ops.terminal import Terminal
 from tests.support.doubles import ClientDouble
+from tests.support.signals import interruptible
 from tests.unit.ops.account_fakes import client_error
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -266,7 +267,7 @@ class TestCommand:
         events.states = ["RUNNING", "RUNNING"]
         events.missing, events.while_starting = refused, interrupt
 
-        with pytest.raises(KeyboardInterrupt):
+        with interruptible(), pytest.raises(KeyboardInterrupt):
             self.run(events, "--rule", "Mine", "--yes")
 
         assert events.cancelled == ([] if refused else [events.started["ReplayName"]])
