@@ -15,6 +15,17 @@ from tests.support.stock_env import Platform, eventually, platform
 
 __all__ = ["platform"]
 RAISE_PURCHASE_ORDERS = "lambdas/purchasing/raise_purchase_orders.py"
+REFUSES = """
+class RefusedError(Exception): pass
+
+def put_once(order, _put_once=orders.put_once):
+    if order.purchase_order_id == {stuck!r}:
+        raise RefusedError
+    _put_once(order)
+
+orders.put_once = put_once
+"""
+"""At the end of the function's module: one purchase order fails each time."""
 DIES = """
 import os
 
@@ -159,12 +170,15 @@ def test_failing_message_blocks_its_sku_only_until_it_is_dead_lettered(
     platform: Platform,
 ):
     (stuck, behind), other = (event_id(SOURCE, "22423", n) for n in (2, 3)), "22197"
-    # A row that nobody can read is where the first crossing's order should go.
-    platform.cloud.client("dynamodb").put_item(
-        TableName=platform.outputs["PurchaseOrdersTable"],
-        Item={"purchase_order_id": {"S": stuck}, "sku": {"S": "22423"}},
-    )
-    with Impatient(platform, "LowStockQueue", function="RaisePurchaseOrders") as queue:
+    with (
+        patched_function(
+            platform.cloud,
+            platform.functions["RaisePurchaseOrders"],
+            RAISE_PURCHASE_ORDERS,
+            REFUSES.format(stuck=stuck),
+        ),
+        Impatient(platform, "LowStockQueue", function="RaisePurchaseOrders") as queue,
+    ):
         for sku in ("22423", other):
             platform.receive(f"d-{sku}", sku, 9)
             platform.reserve(f"o1-{sku}", sku, 5)
@@ -182,7 +196,7 @@ def test_failing_message_blocks_its_sku_only_until_it_is_dead_lettered(
     (failed, *_) = (json.loads(line) for line in why if group_id("22423") in line)
     assert (failed["level"], failed["service"]) == ("ERROR", "purchasing")
     assert failed["correlation_ids"]
-    assert "ContractError" in failed["error"]
+    assert "RefusedError" in failed["error"]
 
 
 def test_consumer_that_dies_amid_a_batch_loses_and_doubles_nothing(platform: Platform):
