@@ -57,10 +57,10 @@ def main() -> int:
     parser.add_argument("--story", default="", help="only stories with this in their name")
     parser.add_argument("--jobs", type=int, default=2, help="how many to play at once")
     arguments = parser.parse_args()
-    processes.end_tidily_on_signals()
     stories = [story for story in STORIES if arguments.story in story.name]
     if not stories:
         parser.error(f"--story: none of {', '.join(story.name for story in STORIES)}")
+    processes.end_tidily_on_signals()
     for express in (False, True):
         synthesized(express=express)  # Once, before the processes part.
     broken, kinds, ends = 0, Counter[str](), Counter[str]()

@@ -8,7 +8,7 @@ also counts the orders of the day.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,8 +70,8 @@ class _Numbers:
 class _Row:
     """A customer's row; one that does not exist is empty."""
 
-    numbers: _Numbers = field(default_factory=_Numbers)
-    entries: Mapping[str, OpenOrder] = field(default_factory=dict)
+    numbers: _Numbers
+    entries: Mapping[str, OpenOrder]
     """What the customer's orders count for, by their ids."""
 
 

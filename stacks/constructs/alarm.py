@@ -48,6 +48,19 @@ def alarm(
     )
 
 
+def own_metric(
+    scope: Construct, name: str, *, period: Duration, statistic: str
+) -> cloudwatch.Metric:
+    """Return a metric that functions put with ``put_metrics``, of the environment of ``scope``."""
+    return cloudwatch.Metric(
+        namespace="Orders",
+        metric_name=name,
+        dimensions_map={"Environment": environment_of(Stack.of(scope).node.id)},
+        period=period,
+        statistic=statistic,
+    )
+
+
 def alarm_if_behind(scope: Construct, function: lambda_.IFunction, *, alarms: sns.ITopic) -> None:
     """Notify ``alarms`` when a stream's records are 15 minutes old when ``function`` gets them."""
     alarm(

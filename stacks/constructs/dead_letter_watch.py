@@ -1,13 +1,12 @@
 """A function that watches all dead-letter queues of an environment."""
 
 from aws_cdk import ArnFormat, Duration, Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.constructs.alarm import alarm, alarm_on_silence
+from stacks.constructs.alarm import alarm, alarm_on_silence, own_metric
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant
 from stacks.constructs.nag import acknowledge
@@ -51,13 +50,7 @@ class DeadLetterWatch(Construct):
         )
         Schedule(self, function=function, every=EVERY, group=schedules, alarms=alarms)
         self._grant(function, prefix, alarms)
-        metric = cloudwatch.Metric(
-            namespace="Orders",
-            metric_name="DeadLetterQueues",
-            dimensions_map={"Environment": env.name},
-            period=EVERY,
-            statistic="Maximum",
-        )
+        metric = own_metric(self, "DeadLetterQueues", period=EVERY, statistic="Maximum")
         alarm(
             self,
             "NotEmpty",

@@ -9,13 +9,12 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_certificatemanager as acm
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.constructs.alarm import alarm
+from stacks.constructs.alarm import alarm, own_metric
 from stacks.constructs.user_pool import SIGNED_IN, UserPool
 from stacks.environments import Environment
 
@@ -121,7 +120,6 @@ class HttpApi(Construct):
             # Operators sign requests with credentials of the account, which may call the API.
             signed = Callers(authorizer=authorizers.HttpIamAuthorizer(), scope=None)
             self.operators_read = self.operators_write = signed
-        self.environment = env.name
         self._add_alarms(alarms)
 
     def _add_alarms(self, alarms: sns.ITopic) -> None:
@@ -163,13 +161,7 @@ class HttpApi(Construct):
             "RowsUnreadable",
             alarm_description="Api: a row cannot be read, because somebody edited it",
             command="order list",
-            metric=cloudwatch.Metric(
-                namespace="Orders",
-                metric_name="RowsUnreadable",
-                dimensions_map={"Environment": self.environment},
-                period=period,
-                statistic="Sum",
-            ),
+            metric=own_metric(self, "RowsUnreadable", period=period, statistic="Sum"),
             alarms=alarms,
         )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from aws_cdk import Stack
 from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from constructs import Construct
@@ -9,6 +10,7 @@ from constructs import Construct
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.http_api import Callers, HttpApi
 from stacks.constructs.nag import acknowledge
+from stacks.names import environment_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class HttpRoute(Construct):
         """Declare the route; ``callers`` are the API's customers, its operators, or anyone."""
         super().__init__(scope, f"{function.node.id}Route")
         # The metric of rows that cannot be read has it as its dimension.
-        function.add_environment("ENVIRONMENT", api.environment)
+        function.add_environment("ENVIRONMENT", environment_of(Stack.of(self).node.id))
         method, path = route.split(" ")
         known = callers if isinstance(callers, Callers) else None
         declared = apigw.HttpRoute(

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
@@ -11,7 +10,7 @@ from constructs import Construct
 
 from lambdas.contracts.orders import ORDER_EVENTS
 from lambdas.contracts.orders_table import OrderColumn
-from stacks.constructs.alarm import alarm
+from stacks.constructs.alarm import alarm, own_metric
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant, grant_publish
 from stacks.constructs.schedule import SCHEDULE_HAS_DESTINATION, Schedule
@@ -117,13 +116,7 @@ class OrderJobs(Construct):
                 id,
                 alarm_description=f"Fulfilment: {condition}",
                 command="order list --deferred",
-                metric=cloudwatch.Metric(
-                    namespace="Orders",
-                    metric_name=metric,
-                    dimensions_map={"Environment": env.name},
-                    period=Duration.minutes(1),
-                    statistic="Maximum",
-                ),
+                metric=own_metric(self, metric, period=Duration.minutes(1), statistic="Maximum"),
                 threshold=limit,
                 evaluation_periods=minutes,
                 alarms=alarms,
