@@ -14,6 +14,7 @@ from demo.run import Run
 from demo.screen import Note
 from demo.waiting import wait_until_none
 from emulator.cloud import CloudError, RootSession
+from emulator.faults import control
 from ops.deployed import Deployed
 from ops.dlq.decode import DeadLetter
 from ops.dlq.discovery import find_failure_sinks
@@ -53,9 +54,14 @@ class Recovery:
         )
 
     def complete(self, note: Note) -> None:
-        """Go on until every order has ended and every failure sink is empty."""
+        """Go on until every order has ended, every failure sink is empty, and nothing is delayed.
+
+        A delayed delivery may become a dead letter, even when all orders have ended.
+        """
 
         def left() -> int:
+            # Counted first: what is delivered meanwhile is seen as a dead letter.
+            delayed = control.unfinished(self._run.cloud)
             dead_letters = self._look()
             if dead_letters:
                 self.put_back += self._ops("dlq", "redrive", "--all").get("moved", 0)
@@ -67,7 +73,7 @@ class Recovery:
                 self._duplicates.find(lambda _: None)
                 self._duplicates.decide()
             note(f"{unended:,} open, {dead_letters:,} dead letters, {self.put_back:,} redriven")
-            return unended + dead_letters
+            return unended + dead_letters + delayed
 
         wait_until_none(left, stall=STALL_SECONDS)
 

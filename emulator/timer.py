@@ -1,4 +1,7 @@
-"""Delayed work: it runs in a thread of its own, in the caller's account and Region."""
+"""Delayed work: it runs in a thread of its own, in the caller's account and Region.
+
+Work that nobody waits for is counted, so that one can see when all of it has been done.
+"""
 
 import contextvars
 import functools
@@ -15,6 +18,7 @@ DELAY_SCALE = float(os.environ.get("EMULATOR_DELAY_SCALE", "0.02"))
 _waiting: list[tuple[float, int, Callable[[], None]]] = []
 _changed = threading.Condition()
 _order = itertools.count()
+_unfinished = 0
 
 
 def call_later(delay: float, work: Callable[[], None]) -> None:
@@ -23,8 +27,32 @@ def call_later(delay: float, work: Callable[[], None]) -> None:
     due = time.monotonic() + delay * DELAY_SCALE
     with _changed:
         _start()
-        heapq.heappush(_waiting, (due, next(_order), lambda: context.run(work)))
+        heapq.heappush(_waiting, (due, next(_order), counted(lambda: context.run(work))))
         _changed.notify()
+
+
+def counted(work: Callable[[], None]) -> Callable[[], None]:
+    """Return the work, which counts as unfinished from now until it has been done."""
+
+    def done() -> None:
+        try:
+            work()
+        finally:
+            _count(-1)
+
+    _count(1)
+    return done
+
+
+def unfinished() -> int:
+    """Return how many deliveries and invocations wait, for their time too, or are being made."""
+    return _unfinished
+
+
+def _count(change: int) -> None:
+    global _unfinished
+    with _changed:
+        _unfinished += change
 
 
 @functools.cache

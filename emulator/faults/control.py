@@ -1,4 +1,4 @@
-"""Switch the faults of a running local cloud on and off."""
+"""Switch the faults of a running local cloud on and off, and see what they have delayed."""
 
 import json
 import ssl
@@ -22,6 +22,11 @@ def end(cloud: Cloud) -> dict[Kind, int]:
     return {Kind(name): number for name, number in _request(cloud, "DELETE").items()}
 
 
+def unfinished(cloud: Cloud) -> int:
+    """Return how many deliveries and asynchronous invocations are still to come or to end."""
+    return int(_request(cloud, "GET"))
+
+
 def _request(cloud: Cloud, method: str, body: Any = None) -> Any:
     trust = ssl.create_default_context(cafile=str(cloud.certificate))
     opener = urllib.request.build_opener(
@@ -30,7 +35,7 @@ def _request(cloud: Cloud, method: str, body: Any = None) -> Any:
     request = urllib.request.Request(  # noqa: S310 -- the endpoint is the local cloud's
         cloud.endpoint + CONTROL_PATH,
         method=method,
-        data=json.dumps(body).encode(),
+        data=None if body is None else json.dumps(body).encode(),
         headers={KEY_HEADER: cloud.access_key},
     )
     with opener.open(request, timeout=30) as answer:

@@ -18,9 +18,10 @@ from typing import Any
 
 from emulator.faults.chance import FAULTS, Faults, Kind
 from emulator.gateway import App, Scope
+from emulator.timer import unfinished
 
 CONTROL_PATH = "/_ministack/faults"
-"""Where faults are switched on and off. The gate guards this path."""
+"""Where faults are switched on and off, and unfinished deliveries counted. The gate guards it."""
 HTTP_API = "execute-api"
 
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/aws4_request")
@@ -171,13 +172,20 @@ def _error(service: str, code: str) -> tuple[bytes, dict[str, str]]:
 
 
 async def _control(scope: Scope, receive: Any, send: Any, faults: Faults) -> None:
-    """PUT with a seed and rates begins, DELETE ends and answers with the counts."""
-    answer: dict[Kind, int] = {}
-    if scope["method"] == "PUT":
-        wanted = json.loads(await _body(receive))
-        faults.begin(wanted["seed"], {Kind(name): rate for name, rate in wanted["rates"].items()})
-    else:
-        answer = faults.end()
+    """PUT with a seed and rates begins, DELETE ends and answers with the counts.
+
+    GET answers with the number of unfinished deliveries.
+    """
+    answer: dict[Kind, int] | int = {}
+    match scope["method"]:
+        case "PUT":
+            wanted = json.loads(await _body(receive))
+            rates = {Kind(name): rate for name, rate in wanted["rates"].items()}
+            faults.begin(wanted["seed"], rates)
+        case "DELETE":
+            answer = faults.end()
+        case _:
+            answer = unfinished()
     await _answer(send, 200, json.dumps(answer).encode(), {"content-type": "application/json"})
 
 

@@ -36,7 +36,7 @@ from emulator.faults.deliveries import deliver
 from emulator.patches._seams import seam
 from emulator.patches.permissions import Role
 from emulator.patches.sending import Attributes, DeliveryError, send
-from emulator.timer import call_later
+from emulator.timer import call_later, counted
 
 logger = logging.getLogger("emulator.async_invocations")
 
@@ -90,8 +90,9 @@ def invoke(func: Mapping[str, Any], event: Any) -> None:
 def _queue(invocation: _Invocation) -> None:
     context = contextvars.copy_context()
     workers = _workers(":".join(invocation.arn.split(":")[:7]))
+    work = counted(lambda: context.run(_invoke, invocation))
     # Asking for the result logs an error of ours, which would else stay in the future.
-    workers.submit(context.run, _invoke, invocation).add_done_callback(Future.result)
+    workers.submit(work).add_done_callback(Future.result)
 
 
 @functools.cache

@@ -7,10 +7,11 @@ import pytest
 from ministack.services import lambda_svc
 
 from emulator.cloud import Cloud
+from emulator.faults import control
 from emulator.patches import async_invocations
 from tests.support.async_invocations import EVENT, RIGHTS, body, invoke, settings
-from tests.support.deliveries import attributes, queue, received
-from tests.support.small_stacks import Deploy, Stack, function, get, lines, ref
+from tests.support.deliveries import attributes, eventually, queue, received
+from tests.support.small_stacks import Deploy, Stack, client, function, get, lines, ref
 from tests.support.waiting import TIMEOUT_SECONDS
 
 
@@ -65,6 +66,18 @@ def test_failed_event_goes_to_the_destination_as_a_record_and_to_the_dead_letter
     assert dead["MessageAttributes"]["ErrorCode"]["DataType"] == "Number"
     started = lines(cloud, f"/aws/lambda/{stack.outputs['Function']}", request)
     assert sum(f"START RequestId: {request}" in line for line in started) == 3
+
+
+def test_event_counts_as_unfinished_until_it_is_a_dead_letter(cloud: Cloud, deploy: Deploy) -> None:
+    stack = failing(deploy)
+    eventually(lambda: control.unfinished(cloud) == 0)
+    invoke(cloud, stack.outputs["Function"])
+    assert control.unfinished(cloud) == 1
+    eventually(lambda: control.unfinished(cloud) == 0)
+    sqs = client(cloud, "sqs")
+    for name in ("Failed", "Dead"):
+        (message,) = sqs.receive_message(QueueUrl=stack.outputs[name])["Messages"]
+        assert message["Body"]
 
 
 def test_without_retries_one_failure_is_enough(cloud: Cloud, deploy: Deploy) -> None:

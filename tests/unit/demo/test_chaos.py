@@ -11,6 +11,7 @@ from demo.chaos import NO_EXCUSES, Outcome, concerned_orders
 from demo.invariants import Violation, find_violations
 from demo.recovery import Recovery
 from emulator.cloud import CloudError
+from emulator.faults import control
 from ops.dlq.decode import DeadLetter, RawMessage
 
 LOST = Violation(invariant=1, subject="o1", problem="is gone")
@@ -20,6 +21,8 @@ WRONG = Violation(invariant=6, subject="o2", problem="the timeline lacks somethi
 
 class Done(Recovery):
     """A recovery that is over, without a cloud."""
+
+    dead_letters = 0
 
     def __init__(self, unknown_mails: Sequence[str] = ()) -> None:
         self._seen, self.put_back, self.unknown_mails = {"m1", "m2"}, 2, set(unknown_mails)
@@ -116,6 +119,34 @@ def test_journeys_are_those_of_the_orders_in_the_violations(database: sqlite3.Co
     mail = Violation(invariant=2, subject="Invoice INV-o3", problem="was mailed 2 times")
     pen = Violation(invariant=3, subject="pen", problem="available is -1")
     assert concerned_orders(database, [LOST, mail, pen]) == ["o1", "o3"]
+
+
+def test_operator_goes_on_while_a_delivery_is_delayed(monkeypatch: pytest.MonkeyPatch):
+    # Delayed deliveries and dead letters: the delayed one becomes a dead letter.
+    rounds = iter([(1, 0), (0, 1), (0, 0)])
+    redriven: list[tuple[str, ...]] = []
+
+    class Operator(Done):
+        def _look(self) -> int:
+            return self.dead_letters
+
+        def _ops(self, *words: str) -> Any:
+            redriven.append(words)
+            return {}
+
+    operator = Operator()
+    operator._run = SimpleNamespace(  # type: ignore[assignment]
+        cloud=None, database=None, snapshot=SimpleNamespace(gather_orders=lambda: None)
+    )
+
+    def unfinished(_cloud: Any) -> int:
+        delayed, operator.dead_letters = next(rounds)
+        return delayed
+
+    monkeypatch.setattr(control, "unfinished", unfinished)
+    monkeypatch.setattr(recovery, "count", lambda *_: 0)
+    operator.complete(lambda _: None)
+    assert ("dlq", "redrive", "--all") in redriven
 
 
 def test_operators_command_that_fails_is_tried_again_in_the_next_round(
