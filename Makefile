@@ -57,7 +57,7 @@ contracts: ## compare the events' contracts with the last release's; say which o
 	@python -m tools.contract_check
 
 unit:
-	pytest --ignore tests/integration --ignore tests/e2e --ignore tests/saga --numprocesses 2 --dist loadfile
+	pytest --ignore tests/abuse --ignore tests/integration --ignore tests/e2e --ignore tests/saga --numprocesses 2 --dist loadfile
 
 # What all tests used of the platform's rights is looked at last.
 test: setup python ## everything, the local cloud and the demo included
