@@ -16,13 +16,14 @@ from simulation import chance as kinds
 from simulation.chance import Chance
 from simulation.kernel import Kernel
 from simulation.patterns import matches
-from simulation.queues import Queue
 
 LONG = 3 * 3600
 """How many seconds an event may be delayed, when something is wrong."""
 REJECTED_FOR = (0, 0, 60)
 """For how many seconds the entries of a type are rejected: longer than a relay tries, or once."""
 Event = dict[str, Any]
+Deliver = Callable[[Mapping[str, Any]], object]
+"""Delivers a topic's message, an entry of PublishBatch, to a subscriber."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,18 +63,22 @@ class Bus:
             if self._rejects(entry["DetailType"]):
                 results.append({"ErrorCode": "InternalFailure", "ErrorMessage": "simulated"})
                 continue
-            self._count += 1
-            results.append({"EventId": f"event-{self._count}"})
-            self.accept(
-                {
-                    "id": f"event-{self._count}",
-                    "source": entry["Source"],
-                    "detail-type": entry["DetailType"],
-                    "time": self._kernel.moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                    "detail": json.loads(entry["Detail"]),
-                }
-            )
+            results.append({"EventId": self.publish(entry)})
         return {"Entries": results}
+
+    def publish(self, entry: Mapping[str, Any]) -> str:
+        """Accept an entry; return the id of its event."""
+        self._count += 1
+        self.accept(
+            {
+                "id": f"event-{self._count}",
+                "source": entry["Source"],
+                "detail-type": entry["DetailType"],
+                "time": self._kernel.moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "detail": json.loads(entry["Detail"]),
+            }
+        )
+        return f"event-{self._count}"
 
     def _rejects(self, detail_type: str) -> bool:
         """Decide whether an entry is rejected; sometimes all of its type are, for a while."""
@@ -91,13 +96,7 @@ class Bus:
         for target in self.targets:
             if matches(target.pattern, event):
                 where = f"{event['detail-type']} to {target.short}"
-                fault = self._chance.fault(where, [kinds.DUPLICATE, kinds.DELAY], rate=2)
-                delays = [self._chance.between(where, 0, 0.5)]
-                if fault == kinds.DUPLICATE:
-                    delays.append(self._chance.between(where, 0, LONG))
-                elif fault == kinds.DELAY:
-                    delays = [self._chance.between(where, 0, LONG)]
-                for delay in delays:
+                for delay in self._chance.deliveries(where, soon=0.5, late=LONG, rate=2):
                     self._kernel.after(delay, self._attempt, target, event, self._kernel.now, 1)
 
     def _attempt(self, target: Target, event: Event, since: float, times: int) -> None:
@@ -121,18 +120,25 @@ class Bus:
 
 
 class Topic:
-    """An SNS FIFO topic.
+    """An SNS topic.
 
-    Its messages reach each queue in order, duplicates of five minutes once.
+    Of a FIFO topic, messages reach each queue in order, duplicates of five minutes once; of a
+    standard topic, at least once and in any order.
     """
 
     def __init__(self, kernel: Kernel, chance: Chance) -> None:
         self._kernel, self._chance = kernel, chance
-        self._subscriptions: list[tuple[Mapping[str, Any], Queue]] = []
+        self._subscriptions: list[tuple[Mapping[str, Any], Deliver]] = []
 
-    def subscribe(self, queue: Queue, filter_policy: Mapping[str, Any]) -> None:
-        """Subscribe a queue to the messages whose bodies match the filter policy."""
-        self._subscriptions.append((filter_policy, queue))
+    def subscribe(self, deliver: Deliver, filter_policy: Mapping[str, Any]) -> None:
+        """Subscribe to the messages whose bodies match the filter policy."""
+        self._subscriptions.append((filter_policy, deliver))
+
+    def publish(self, message: str) -> None:
+        """Accept a message of a standard topic."""
+        for _, deliver in self._subscriptions:
+            for delay in self._chance.deliveries("standard topic", soon=0.5, late=LONG):
+                self._kernel.after(delay, deliver, {"Message": message})
 
     def publish_batch(self, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Accept messages, as PublishBatch does: some of them may fail."""
@@ -142,11 +148,7 @@ class Topic:
                 failed.append({"Id": entry["Id"], "Code": "InternalError", "SenderFault": False})
                 continue
             body = json.loads(entry["Message"])
-            for policy, queue in self._subscriptions:
+            for policy, deliver in self._subscriptions:
                 if matches(policy, body):
-                    queue.send(
-                        entry["Message"],
-                        group=entry["MessageGroupId"],
-                        deduplication=entry["MessageDeduplicationId"],
-                    )
+                    deliver(entry)
         return {"Successful": [], "Failed": failed}

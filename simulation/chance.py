@@ -23,10 +23,12 @@ DUPLICATE, DELAY, PARTIAL, CRASH, STOP = (
     "duplicate delivery", "delay", "partial failure", "crash of the function",
     "execution stopped",
 )  # fmt: skip
-OUTAGE, STALE, RELEASE = "outage", "stale index", "a release is deployed"
+OUTAGE, STALE, RELEASE, RESHARD = (
+    "outage", "stale index", "a release is deployed", "shards are split or merged",
+)  # fmt: skip
 KINDS = (
     THROTTLE, BEFORE, SERVER_ERROR, LOST, LATE, DEATH, CONFLICT, DUPLICATE, DELAY, PARTIAL, CRASH,
-    STOP, OUTAGE, STALE, RELEASE,
+    STOP, OUTAGE, STALE, RELEASE, RESHARD,
 )  # fmt: skip
 RATES = (0.0, 0.005, 0.02, 0.05, 0.12)
 
@@ -87,6 +89,16 @@ class Chance:
         kind = possible[int(self.draw(f"{where} kind") * len(possible))]
         self.record(id_, kind, where)
         return kind
+
+    def deliveries(
+        self, where: str, *, soon: float, late: float, rate: float = 1.0
+    ) -> Sequence[float]:
+        """Return after how many seconds something is delivered: soon, or late, or both."""
+        fault = self.fault(where, [DUPLICATE, DELAY], rate=rate)
+        delays = [self.between(where, 0, soon if fault != DELAY else late)]
+        if fault == DUPLICATE:
+            delays.append(self.between(where, 0, late))
+        return delays
 
     def allows(self, id_: str, kind: str) -> bool:
         """Return whether a planned fault of the seed, such as an outage, takes place."""

@@ -154,13 +154,7 @@ class AsyncQueue:
     def add(self, function: Function, payload: Any) -> None:
         """Queue an invocation of the function. Sometimes it is made twice."""
         where = f"queue of {function.short}"
-        fault = self._chance.fault(where, [kinds.DUPLICATE, kinds.DELAY])
-        delays = [self._chance.between(where, 0, 0.05)]
-        if fault == kinds.DUPLICATE:
-            delays.append(self._chance.between(where, 0, 300))
-        elif fault == kinds.DELAY:
-            delays = [self._chance.between(where, 0, 600)]
-        for delay in delays:
+        for delay in self._chance.deliveries(where, soon=0.05, late=600):
             self._kernel.after(delay, self._attempt, function, payload, self._kernel.now, 0, 0)
 
     def _attempt(

@@ -14,7 +14,8 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from simulation.known_bugs import BY_MODEL, BY_SEEDS, MUTANTS, Mutant
+from simulation.known_bugs import MUTANTS
+from simulation.mutant import BY_MODEL, BY_SEEDS, Mutant
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = 1_000

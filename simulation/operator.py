@@ -5,7 +5,9 @@ same checks before a repair.
 """
 
 import json
+import re
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -15,9 +17,17 @@ from lambdas.orders.domain import HoldState
 from lambdas.orders.rows import is_tombstone, order_of
 from simulation.card_company import card_states, decide_disputes
 from simulation.functions import Outcome
+from simulation.mail import is_about
 from simulation.queues import Queue, Sent
 from simulation.world import World
 from simulators.card_provider.domain import State
+
+UNKNOWN = re.compile(r"EmailOutcomeUnknownError: sending the e-mail (\w+) of order (\w+) began")
+"""The error of an invocation that leaves it to a person whether a mail was sent."""
+SINKS = ("DeadLetters", "Undelivered", "Repair", "FailureRecords")
+"""What the names of failure sinks have."""
+LATEST_MAIL = 120
+"""Seconds after which no attempt at a mail is under way any more."""
 
 
 class Operator:
@@ -47,6 +57,11 @@ class Operator:
             if self.is_sink(queue):
                 for message in list(queue.messages):
                     self._redrive(queue, message)
+        for batches in self._world.failed_batches():
+            for key, stored in list(batches.items()):
+                content = json.loads(stored)
+                gone = partial(_forget, batches, key)
+                self._invoke(content["function"], {"Records": content["records"]}, gone)
         for row in self._world.tables.rows(self._world.table("Orders", "Orders")):
             if is_tombstone(row):
                 continue
@@ -62,7 +77,7 @@ class Operator:
 
     def is_sink(self, queue: Queue) -> bool:
         """Return whether the queue is a failure sink, which only an operator empties."""
-        return "DeadLetters" in queue.name or "Undelivered" in queue.name or "Repair" in queue.name
+        return any(kind in queue.name for kind in SINKS)
 
     def _redrive(self, queue: Queue, message: Sent) -> None:
         if consumed := self._consumers.get(queue.name):
@@ -79,6 +94,10 @@ class Operator:
                 self._invoke(function, {"Records": records}, gone)
             case {"requestPayload": {}, "function": function} if not content["requestPayload"]:
                 gone()  # A scheduled run: the next one does its work.
+            case {"error": str(error)} if (unknown := UNKNOWN.match(error)) and (
+                not self._note_outcome(unknown[2], unknown[1])
+            ):
+                pass  # Too early to say.
             case {"requestPayload": payload, "function": function}:
                 self._world.asynchronous.add(self._world.functions[function], payload)
                 gone()
@@ -89,6 +108,30 @@ class Operator:
                     gone()
             case _:
                 raise ValueError(f"{queue.name} has an unknown dead letter: {content}")
+
+    def _note_outcome(self, order_id: str, kind: str) -> bool:
+        """Record whether SES has taken a mail, once that is certain; return whether it is."""
+        table, key = self._world.table("Notifications", "EmailRecords"), (order_id, kind)
+        for row in list(self._world.tables.rows(table)):
+            if (row["order_id"], row["kind"]) != key or row["state"] != "SENDING":
+                continue
+            began = datetime.fromisoformat(row["changed_at"]).timestamp()
+            if self._world.kernel.now < began + LATEST_MAIL:
+                return False
+            request: dict[str, Any] = {
+                "TableName": table,
+                "Key": {"order_id": {"S": order_id}, "kind": {"S": kind}},
+            }
+            operation = "delete_item"
+            if any(is_about(mail, *key) for mail in self._world.mail.accepted):
+                operation = "update_item"
+                request |= {
+                    "UpdateExpression": "SET #state = :sent",
+                    "ExpressionAttributeNames": {"#state": "state"},
+                    "ExpressionAttributeValues": {":sent": {"S": "SENT"}},
+                }
+            self._world.tables.perform(operation, request)
+        return True
 
     def _repair(
         self, name: str, function: str, payload: dict[str, Any], gone: Callable[[], None]
@@ -117,3 +160,7 @@ class Operator:
                 then()
 
         self._world.functions[function].invoke(payload, done)
+
+
+def _forget(batches: dict[str, bytes], key: str) -> None:
+    batches.pop(key, None)

@@ -36,6 +36,8 @@ THROTTLES = {
     "dynamodb": ("ProvisionedThroughputExceededException", "ThrottlingException"),
     "events": ("ThrottlingException",),
     "lambda": ("TooManyRequestsException",),
+    "s3": ("SlowDown",),
+    "sesv2": ("TooManyRequestsException", "ThrottlingException"),
     "sns": ("Throttling",),
     "sqs": ("RequestThrottled",),
 }
@@ -44,6 +46,7 @@ RETRIED = {
     "RequestLimitExceeded",
     *(n for t in THROTTLES.values() for n in t),
 }
+_SERVER_ERRORS = ("InternalServerError", "SlowDown")
 _UNANSWERED = object()
 
 
@@ -59,7 +62,11 @@ def error_class(service: str, code: str) -> type[ClientError]:
 
 def client_error(service: str, code: str, operation: str, **more: Any) -> ClientError:
     """Return the exception that boto3 raises for a response with this code."""
-    body = {"Error": {"Code": code, "Message": "simulated"}, **more}
+    body = {
+        "Error": {"Code": code, "Message": "simulated"},
+        "ResponseMetadata": {"HTTPStatusCode": 500 if code in _SERVER_ERRORS else 400},
+        **more,
+    }
     return error_class(service, code)(body, operation)  # type: ignore[arg-type]
 
 

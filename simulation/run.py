@@ -7,11 +7,14 @@ from hashlib import sha256
 
 from lambdas.contracts.order_states import TERMINAL_STATES
 from simulation import chance as kinds
+from simulation.addresses import Addresses
 from simulation.card_company import CardCompany
+from simulation.catalogue import Catalogue
 from simulation.chance import Chance, Fault
 from simulation.invariants import BrokenPromiseError, Invariants
 from simulation.journey import Note
 from simulation.kernel import Kernel
+from simulation.mail_checks import MailChecks
 from simulation.operator import Operator
 from simulation.release import Release
 from simulation.scenario import (
@@ -23,13 +26,19 @@ from simulation.scenario import (
 )
 from simulation.tables import BusyRow
 from simulation.templates import synthesized
+from simulation.view_checks import ViewChecks
 from simulation.world import World
 
 FAULTY = 2 * 3600
 """For how many seconds there are faults."""
+SHARDS = 8
+"""The most shards of the stream."""
 ROUND, ROUNDS = 1_800, 150
 """After that an operator comes by once a round, until all is quiet."""
-OUT = ("Orders", "Reservations", "Shipments", "sns", "events", "Backbone")
+OUT = (
+    "Orders", "Reservations", "Shipments", "sns", "events", "Backbone", "sesv2", "Notifications",
+    "Storefront",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +74,7 @@ def run(seed: int, *, without: Container[str] = ()) -> Result:
     In every third seed, the sagas are Express workflows.
     """
     chance = Chance(seed, Kernel(), without=without)
-    world = World(synthesized(express=seed % 3 == 2), chance)
+    world = World(synthesized(express=seed % 3 == 2), chance, followers=True)
     customers, broken = Customers(world), None
     with world.installed():
         try:
@@ -100,15 +109,19 @@ def _play(world: World, customers: Customers) -> None:
     units = stock(world)
     kernel.run(until=world.start + 60)
     invariants = Invariants(world, customers, units)
+    mails, views = MailChecks(world), ViewChecks(world)
     _plan_release(world)
     operator = Operator(world)
     chance.calm_from = world.start + FAULTY
     WarehouseWorkers(world)
     customers.begin()
+    Addresses(world, customers).begin()
     operator.begin()
     CardCompany(world, customers)
     _plan_outage(world)
     _plan_busy_skus(world)
+    _plan_reshardings(world)
+    Catalogue(world).begin()
     kernel.run(until=chance.calm_from)
     for _ in range(ROUNDS):
         operator.clear()
@@ -116,6 +129,8 @@ def _play(world: World, customers: Customers) -> None:
         if is_quiet(world):
             break
     invariants.at_the_end()
+    mails.at_the_end()
+    views.at_the_end()
 
 
 def _plan_outage(world: World) -> None:
@@ -158,10 +173,27 @@ def _plan_busy_skus(world: World) -> None:
         chance.record("busy SKU", kinds.CONFLICT, f"{', '.join(skus)} for {until - since:.0f} s")
 
 
+def _plan_reshardings(world: World) -> None:
+    """Let the stream's shards be doubled or halved while records flow, in some seeds."""
+    chance, (stream,) = world.chance, world.kinesis.values()
+
+    def reshard(id_: str) -> None:
+        before = len(stream.open)
+        after = chance.pick("shards", [n for n in (before // 2, 2 * before) if 0 < n <= SHARDS])
+        stream.reshard(after)
+        chance.record(id_, kinds.RESHARD, f"from {before} to {after}")
+
+    for number in range(chance.pick("reshards", (0, 1, 2, 4))):
+        at, id_ = chance.between("reshard", 0, 3_600), f"reshard {number}"
+        if chance.allows(id_, kinds.RESHARD):
+            world.kernel.after(at, reshard, id_)
+
+
 def is_quiet(world: World) -> bool:
     """Return whether every order has ended, and no work is in progress."""
     rows = world.tables.rows(world.table("Orders", "Orders"))
     waiting = any(queue.messages for name, queue in world.queues.items() if "Replays" not in name)
+    waiting |= any(world.failed_batches())
     return (
         world.kernel.foreground == 0
         and not waiting

@@ -49,6 +49,9 @@ class Client:
             return lambda *_: "token"
         return lambda **request: self._cloud.call(self._service, operation, request, self._config)
 
+    def close(self) -> None:
+        """Close the connections: here, each request has one of its own."""
+
     def get_paginator(self, operation: str) -> "_Paginator":
         """Return what pages through an operation of DynamoDB."""
         return _Paginator(getattr(self, operation))

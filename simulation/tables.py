@@ -189,8 +189,12 @@ class Tables:
             if change.at <= since:
                 break
             if change.table == name:
-                value = (change.before or change.after or {})[key]["S"]
-                then[value] = {_NO_SORT_KEY: change.before} if change.before else {}
+                item = change.before or change.after or {}
+                items = then.setdefault(item[key]["S"], {})
+                sort = item[table["sk_name"]]["S"] if table["sk_name"] else _NO_SORT_KEY
+                items.pop(sort, None)
+                if change.before:
+                    items[sort] = change.before
         table["items"] = {value: items for value, items in then.items() if items}
         members = table.pop(dynamodb._INDEX_MEMBERS, None)
         try:

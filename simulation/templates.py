@@ -16,6 +16,7 @@ from aws_cdk import aws_stepfunctions as sfn
 
 from app import compose
 from stacks.environments import DEV
+from stacks.sender import Sender
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTNER = "aws.partner/example.com/card-company/disputes"
@@ -90,7 +91,8 @@ def synthesized(*, express: bool) -> Templates:
             analytics_reporting=False,
         )
         kind = sfn.StateMachineType.EXPRESS if express else sfn.StateMachineType.STANDARD
-        compose(app, replace(DEV, partner_event_source=PARTNER, saga_type=kind))
+        sender = Sender(address="shop@example.com", identity="example.com")
+        compose(app, replace(DEV, partner_event_source=PARTNER, saga_type=kind, sender=sender))
         stacks = app.synth().stacks
         return Templates(
             {s.stack_name: json.loads(Path(s.template_full_path).read_text()) for s in stacks}

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial, reduce
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 from emulator.delivery_rules.retry_policies import Limits
-from simulation.bus import Bus, Event, Target, Topic
+from simulation.bus import Bus, Deliver, Event, Target, Topic
 from simulation.functions import AsyncSettings, Done, Function, Outcome
+from simulation.kinesis import Stream
 from simulation.machines import Machine
 from simulation.patterns import matches
 from simulation.queues import LambdaConsumer, Queue
@@ -20,6 +23,8 @@ SERVICES = (
     "Backbone", "CardProvider", "Disputes", "Orders", "Purchasing", "Supplier", "Warehouse",
 )  # fmt: skip
 """The stacks that are simulated, with those that a saga calls. Deliveries to others are dropped."""
+FOLLOWERS = ("Catalog", "Notifications", "Storefront")
+"""The stacks that no order waits for: a world without them is faster."""
 NOT_RUN = ("backbone.scale_stream",)
 """Functions whose services are not simulated."""
 
@@ -31,9 +36,9 @@ class Wiring:
         self._world = world
         self._kernel, self._chance = world.kernel, world.chance
 
-    def wire(self, templates: Templates) -> None:
-        """Make and connect all parts that the templates declare."""
-        simulated = {*SERVICES, *_called_by_sagas(templates)}
+    def wire(self, templates: Templates, *, followers: bool) -> None:
+        """Make and connect all parts that the templates declare, or all but the followers'."""
+        simulated = {*SERVICES, *_called_by_sagas(templates), *(FOLLOWERS if followers else ())}
 
         def all_of(kind: str) -> list[Resource]:
             return [r for r in templates.all(f"AWS::{kind}") if _stack(r.name) in simulated]
@@ -41,6 +46,8 @@ class Wiring:
         tables = all_of("DynamoDB::GlobalTable")
         self._world.table_names = [table.name for table in tables]
         self._world.tables.create(tables)
+        for resource in all_of("S3::Bucket"):
+            self._world.buckets.create(resource.name)
         for resource in all_of("SQS::Queue"):
             self._add_queue(resource)
         for resource in all_of("SQS::Queue"):
@@ -58,9 +65,11 @@ class Wiring:
             self._world.topics[resource.name] = Topic(self._kernel, self._chance)
         for resource in all_of("SNS::Subscription"):
             own = resource.properties
-            if own["TopicArn"] in self._world.topics:
-                queue = self._world.queues[own["Endpoint"]]
-                self._world.topics[own["TopicArn"]].subscribe(queue, own["FilterPolicy"])
+            if topic := self._world.topics.get(own["TopicArn"]):
+                topic.subscribe(self._subscriber(own["Endpoint"]), own.get("FilterPolicy", {}))
+        for resource in all_of("Kinesis::Stream") if followers else ():
+            count = int(resource.properties["ShardCount"])
+            self._world.kinesis[resource.name] = Stream(self._kernel, shards=count)
         for resource in all_of("Lambda::EventSourceMapping"):
             self._add_mapping(resource)
         for resource in all_of("Events::EventBus"):
@@ -107,7 +116,7 @@ class Wiring:
                 age=own.get("MaximumEventAgeInSeconds", 21_600),
             ),
             on_failure=destinations.get("OnFailure", {}).get("Destination", ""),
-            on_success="",
+            on_success=destinations.get("OnSuccess", {}).get("Destination", ""),
         )
 
     def _add_machine(self, resource: Resource) -> None:
@@ -160,7 +169,8 @@ class Wiring:
         if source in self._world.queues:
             LambdaConsumer(self._world.queues[source], function, own, self._kernel)
             return
-        filters = [json.loads(f["Pattern"]) for f in own["FilterCriteria"]["Filters"]]
+        filters = own.get("FilterCriteria", {}).get("Filters", [{"Pattern": "{}"}])
+        patterns = [json.loads(each["Pattern"]) for each in filters]
         dead_letters = own["DestinationConfig"]["OnFailure"]["Destination"]
 
         def give_up(name: str, records: list[dict[str, Any]]) -> None:
@@ -171,10 +181,25 @@ class Wiring:
             own,
             kernel=self._kernel,
             chance=self._chance,
-            wanted=lambda record: any(matches(each, record) for each in filters),
+            wanted=lambda record: any(matches(each, record) for each in patterns),
             give_up=give_up,
         )
+        if stream := self._world.kinesis.get(source):
+            stream.map(mapping)
+            return
+        mapping.open()
         self._world.streams.setdefault(source, []).append(mapping)
+
+    def _subscriber(self, arn: str) -> Deliver:
+        if function := self._world.functions.get(arn):
+            invoke = partial(self._world.asynchronous.add, function)
+            return lambda entry: invoke({"Records": [{"Sns": entry}]})
+        queue = self._world.queues[arn]
+        return lambda entry: queue.send(
+            entry["Message"],
+            group=entry.get("MessageGroupId", ""),
+            deduplication=entry.get("MessageDeduplicationId", ""),
+        )
 
     def _add_rule(self, resource: Resource) -> None:
         own = resource.properties
@@ -203,6 +228,9 @@ class Wiring:
             return lambda event: machine.start(event["detail"])
         if queue := self._world.queues.get(arn):
             return lambda event: queue.take(json.dumps(event))
+        if stream := self._world.kinesis.get(arn):
+            path = target["KinesisParameters"]["PartitionKeyPath"].split(".")[1:]
+            return lambda event: stream.put(event, str(reduce(getitem, path, event)))
         return None
 
     def _add_schedule(self, resource: Resource) -> None:

@@ -9,12 +9,15 @@ from typing import Any
 
 from botocore.config import Config
 
+from simulation.buckets import Buckets
 from simulation.bus import Bus, Event, Target, Topic
 from simulation.chance import Chance
 from simulation.functions import AsyncQueue, Function, Outcome
 from simulation.journey import Journey
+from simulation.kinesis import Stream
 from simulation.ledger import Ledger
 from simulation.machines import Machine
+from simulation.mail import MailService
 from simulation.queues import Queue
 from simulation.requests import Network, Reply, client_error
 from simulation.seams import installed
@@ -27,8 +30,11 @@ from simulation.wiring import Wiring
 class World:
     """The platform of one run."""
 
-    def __init__(self, templates: Templates, chance: Chance) -> None:
-        """``chance`` makes the decisions of the run, and has its clock."""
+    def __init__(self, templates: Templates, chance: Chance, *, followers: bool = False) -> None:
+        """``chance`` makes the decisions of the run, and has its clock.
+
+        ``followers`` is whether it has the services that only follow what happens to orders.
+        """
         self.kernel = chance.kernel
         self.chance = chance
         self.journey = Journey(lambda: self.kernel.now)
@@ -50,14 +56,18 @@ class World:
         self.table_names: Sequence[str] = ()
         self.operations = Counter[str]()
         self.streams: dict[str, list[StreamMapping]] = {}
+        self.kinesis: dict[str, Stream] = {}
         self.topics: dict[str, Topic] = {}
         self._network = Network(self.kernel, self.chance, self._is_out)
         self.tables = Tables(self.kernel, self.chance)
         self.tables.on_changes = self._on_changes
         self.ledger = Ledger(self.kernel, self.chance)
-        self.asynchronous = AsyncQueue(self.kernel, self.chance, self.dead_letter)
+        self.buckets = Buckets(self.chance)
+        self._stored = 0
+        self.mail = MailService(self.kernel)
+        self.asynchronous = AsyncQueue(self.kernel, self.chance, self.send_record)
         self.buses: dict[str, Bus] = {}
-        Wiring(self).wire(templates)
+        Wiring(self).wire(templates, followers=followers)
 
     def installed(self) -> AbstractContextManager[None]:
         """Make the platform's code use this world for as long as the context lasts."""
@@ -110,13 +120,37 @@ class World:
             case "sns", "publish_batch":
                 topic = self.topics[request["TopicArn"]]
                 answer = topic.publish_batch(request["PublishBatchRequestEntries"])
+            case "s3", _:
+                answer = self.buckets.perform(operation, request)
+            case "sesv2", "send_email":
+                answer = self.mail.send_email(request)
             case _:
                 raise ValueError(f"{service}.{operation} is not simulated")
         return answer
 
-    def dead_letter(self, queue: str, content: Mapping[str, Any]) -> None:
-        """Send a record of a failure to its destination."""
-        self.queues[queue].send(json.dumps(content))
+    def dead_letter(self, destination: str, content: Mapping[str, Any]) -> None:
+        """Send a record of a failure to a queue, or store it in a bucket."""
+        if destination in self.buckets:
+            self._stored += 1
+            self.buckets[destination][f"{self._stored:06}"] = json.dumps(content).encode()
+        else:
+            self.queues[destination].send(json.dumps(content))
+
+    def send_record(self, destination: str, record: Mapping[str, Any]) -> None:
+        """Send the record of an asynchronous invocation to its destination."""
+        if function := self.functions.get(destination):
+            self.asynchronous.add(function, record)
+        elif topic := self.topics.get(destination):
+            topic.publish(json.dumps(record))
+        elif bus := self.buses.get(destination):
+            kind = f"Lambda Function Invocation Result - {record['condition']}"
+            bus.publish({"Source": "lambda", "DetailType": kind, "Detail": json.dumps(record)})
+        else:
+            self.dead_letter(destination, record)
+
+    def failed_batches(self) -> Iterator[dict[str, bytes]]:
+        """Yield the buckets in which mappings store what they gave up."""
+        yield from (self.buckets[name] for name in self.buckets.names() if "DeadLetters" in name)
 
     def function(self, short: str) -> Function:
         """Return the function of a handler's module, such as ``orders.place_order``."""
@@ -181,7 +215,7 @@ class World:
 
 def _about(request: Mapping[str, Any]) -> str:
     """Return the target of a request: a table, a function, a queue."""
-    for field in ("TableName", "FunctionName", "QueueUrl", "TopicArn"):
+    for field in ("TableName", "FunctionName", "QueueUrl", "TopicArn", "Bucket"):
         if field in request:
             return str(request[field])
     if "TransactItems" in request:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from simulation.known_bugs import MUTANTS, Mutant
+from simulation.known_bugs import MUTANTS
+from simulation.mutant import Mutant
 from simulation.mutants import Finder
 
 

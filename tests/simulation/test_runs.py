@@ -10,7 +10,7 @@ from simulation.kernel import Kernel
 from simulation.order_model import CONSUMERS, WAREHOUSE
 from simulation.run import run
 from simulation.templates import synthesized
-from simulation.wiring import SERVICES
+from simulation.wiring import FOLLOWERS, SERVICES
 from simulation.world import World
 
 FIRST, SEEDS = 1, 12
@@ -30,7 +30,8 @@ def test_each_simulated_service_is_deployed() -> None:
     roles = synthesized(express=True).all("AWS::IAM::Role")
     deployed = {each.name.partition(".")[0].rpartition("-")[2] for each in roles}
 
-    assert {*SERVICES} - deployed == set(), "SERVICES in simulation/wiring.py names what is gone"
+    gone = {*SERVICES, *FOLLOWERS} - deployed
+    assert gone == set(), "SERVICES and FOLLOWERS in simulation/wiring.py name what is gone"
 
 
 def test_same_seed_is_the_same_run() -> None:
@@ -62,6 +63,14 @@ def test_customers_reach_their_limits_and_order_again_when_orders_have_ended() -
     results = [played(seed) for seed in range(FIRST, FIRST + SEEDS)]
 
     assert sum(result.limited for result in results) >= sum(r.admitted for r in results) > 0
+
+
+def test_customers_get_mails_if_they_have_confirmed_an_address() -> None:
+    notes = [note.text for seed in range(FIRST, FIRST + SEEDS) for note in played(seed).notes]
+
+    assert [text for text in notes if text.startswith("SES takes 'Your order")]
+    for state in ("SENT", "NO_ADDRESS", "UNCONFIRMED"):
+        assert [text for text in notes if text.endswith(f"result={state}")]
 
 
 def test_model_of_one_order_has_the_consumers_that_the_templates_wire() -> None:
