@@ -1,10 +1,11 @@
 """The table of products. A row is a product, and at the same time the outbox of its events."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from lambdas.catalog.domain import Product
-from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.codec import encode
+from lambdas.contracts.rows import read_row
 from lambdas.runtime.dynamodb import from_item, put_if_unchanged, to_item
 from lambdas.runtime.errors import ConcurrentUpdateError
 from lambdas.runtime.retry import RetryPolicy
@@ -30,19 +31,20 @@ class Products:
         answer = self._dynamodb.get_item(
             TableName=self._table, Key=to_item({"sku": sku}), ConsistentRead=True
         )
-        return decode(Product, from_item(answer["Item"])) if "Item" in answer else None
+        return product_of(from_item(answer["Item"])) if "Item" in answer else None
 
     def change(self, sku: str, *, change: Callable[[Product | None], Product]) -> Product:
         """Apply ``change`` and return the product; what stays the same is written as it was.
 
         Raises:
             ConcurrentUpdateError: each attempt met a concurrent change of the product.
-            ContractError: the row cannot be read, or could not be read again. It is not written.
+            UnreadableRowError: the row cannot be read, or could not be read again. Then it is not
+                written.
         """
         for _ in RETRY.attempts():
             before = self.find(sku)
             after = change(before)
-            decode(Product, encode(after))
+            product_of(encode(after))
             if self._replace(before, after):
                 return after
         raise ConcurrentUpdateError(f"product {sku} is being changed by others; try again")
@@ -55,3 +57,8 @@ class Products:
             encode(after),
             version_attributes=["sequence"],
         )
+
+
+def product_of(row: Mapping[str, Any]) -> Product:
+    """Return the product in a row; raise UnreadableRowError if there is none."""
+    return read_row(Product, row, "sku")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.inventory import ReservationState
+from lambdas.contracts.rows import UnreadableRowError, read_row
 from lambdas.inventory.batches import (
     CAUSES,
     CLOSED,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 BATCH_RETRY = RetryPolicy(max_attempts=6, base_delay=0.02)
 """Waits at most 0.62 s altogether, a fraction of the function's time-out."""
+OVERDRAWN = "it holds more units than the stock reserves: the tables were edited"
 
 
 class ReservationBatches:
@@ -45,12 +47,12 @@ class ReservationBatches:
         self._dynamodb = dynamodb
         self._retry = retry
 
-    def move(self, pending: Sequence[Reservation], *, now: str) -> list[str]:
+    def move(self, pending: Sequence[Reservation], *, now: str) -> dict[str, str]:
         """Decide the pending reservations, and move the units of each once.
 
-        A reservation that is not pending any more is left as it is. Return the ids of orders whose
-        reservations hold more units than the stock has reserved: the tables were edited, and
-        nothing was written for these.
+        A reservation that is not pending any more is left as it is. Return the orders for whose
+        reservations nothing was written because the tables were edited, each with the reason: it
+        holds more units than the stock has reserved, or the row of a SKU cannot be read.
 
         Raises:
             StockBusyError: each attempt met concurrent changes of the same rows; try again.
@@ -58,31 +60,44 @@ class ReservationBatches:
         """
         # If a reservation changed twice, only its last state counts.
         latest = {reservation.order_id: reservation for reservation in pending}
-        return [
-            order_id
-            for batch in split_batches(list(latest.values()))
-            for order_id in self._move_batch(batch, now)
-        ]
+        impossible: dict[str, str] = {}
+        for batch in split_batches(list(latest.values())):
+            impossible |= self._move_batch(batch, now)
+        return impossible
 
-    def _move_batch(self, batch: Sequence[Reservation], now: str) -> list[str]:
+    def _move_batch(self, batch: Sequence[Reservation], now: str) -> dict[str, str]:
         """Plan a batch and write it; repeat this until the rows have not changed in between."""
-        overdrawn: list[str] = []
+        impossible: dict[str, str] = {}
         for _ in self._retry.attempts():
-            plan = plan_batch(batch, self._read_stock(batch), now=now)
-            overdrawn += [each.order_id for each in plan.overdrawn if self._is_overdrawn(each, now)]
+            stock, unreadable = self._read_stock(batch)
+            impossible |= {
+                each.order_id: unreadable[line.sku]
+                for each in batch
+                for line in each.lines
+                if line.sku in unreadable
+            }
+            batch = [each for each in batch if each.order_id not in impossible]
+            plan = plan_batch(batch, stock, now=now)
+            overdrawn = [each.order_id for each in plan.overdrawn if self._is_overdrawn(each, now)]
+            impossible |= dict.fromkeys(overdrawn, OVERDRAWN)
             batch = self._write(plan, now)
             if not batch:
-                return overdrawn
+                return impossible
         raise StockBusyError("the stock changes faster than batches of reservations are written")
 
-    def _read_stock(self, batch: Iterable[Reservation]) -> dict[str, SeenStock]:
+    def _read_stock(
+        self, batch: Iterable[Reservation]
+    ) -> tuple[dict[str, SeenStock], dict[str, str]]:
+        """Return the units of each SKU, and why the rows of some SKUs cannot be read."""
         skus = {line.sku for reservation in batch for line in reservation.lines}
-        seen = dict.fromkeys(skus, SeenStock())
+        seen, unreadable = dict.fromkeys(skus, SeenStock()), dict[str, str]()
         keys = [{"sku": sku} for sku in sorted(skus)]
         for row in batch_get(self._dynamodb, self._stock, keys, consistent=True) if keys else ():
-            numbers = {name: row.get(name, 0) for name in ("available", "reserved", "sequence")}
-            seen[row["sku"]] = SeenStock(**numbers)
-        return seen
+            try:
+                seen[row["sku"]] = read_row(SeenStock, row, "sku")
+            except UnreadableRowError as error:
+                unreadable[row["sku"]] = str(error)
+        return seen, unreadable
 
     def _write(self, plan: BatchPlan, now: str) -> list[Reservation]:
         """Write a plan; return the reservations that are still pending, to be planned again."""

@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from lambdas.contracts.codec import ContractError, decode, encode
+from lambdas.contracts.codec import ContractError, encode
 from lambdas.contracts.inventory import OutOfStock, ReceiveStock
+from lambdas.contracts.rows import read_row
 from lambdas.inventory.domain import Delivery, out_of_stock_message
-from lambdas.inventory.writes import RETRY, movement
+from lambdas.inventory.writes import RETRY, movement, transact_lines
 from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.retry import RetryPolicy
-from lambdas.runtime.transactions import CONDITION_FAILED, transact
+from lambdas.runtime.transactions import CONDITION_FAILED
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -38,6 +39,7 @@ class Deliveries:
 
         Raises:
             ContractError: a delivery of other goods was received under this id. Nothing was added.
+            UnreadableRowError: the delivery's row, or that of a SKU, was edited.
             OutOfStock: fewer units are available than are to be written off. Nothing was changed.
             ClientError: it is not known whether the transaction was written; try again.
         """
@@ -60,11 +62,13 @@ class Deliveries:
             )
             for line in delivery.lines
         ]
-        if not (failures := transact(self._dynamodb, [guard, *movements], self._retry)):
+        items = [guard, *movements]
+        failures = transact_lines(self._dynamodb, items, delivery.lines, self._retry)
+        if not failures:
             return
         repeated, *too_few = (failure["Code"] == CONDITION_FAILED for failure in failures)
         if repeated:
-            received = decode(Delivery, from_item(failures[0]["Item"]))
+            received = read_row(Delivery, from_item(failures[0]["Item"]), "delivery_id")
             if set(received.lines) != set(delivery.lines):
                 problem = "delivery_id is that of a delivery of other goods"
                 raise ContractError(ReceiveStock.__name__, [problem])

@@ -5,9 +5,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.contracts.codec import ContractError, decode
+from lambdas.contracts.codec import ContractError
 from lambdas.inventory.batch_store import ReservationBatches
 from lambdas.inventory.domain import Reservation, StockBusyError
+from lambdas.inventory.store import parse_reservation
 from lambdas.runtime.batch import BatchOutcome
 from lambdas.runtime.dead_letters import DeadLetterQueue
 from lambdas.runtime.dynamodb import from_item
@@ -15,7 +16,6 @@ from lambdas.runtime.log import log_error
 from lambdas.runtime.transactions import is_transient
 
 Record = Mapping[str, Any]
-OVERDRAWN = "it holds more units than the stock reserves: the tables were edited"
 
 
 class PendingReservations:
@@ -45,15 +45,15 @@ class PendingReservations:
             if reservation is not None:
                 pending.append(reservation)
         try:
-            overdrawn = self._batches.move(pending, now=now)
+            impossible = self._batches.move(pending, now=now)
         except (StockBusyError, ClientError) as error:
             if not isinstance(error, StockBusyError) and not is_transient(error):
                 raise
             log_error("batch_failed", error=f"{type(error).__name__}: {error}")
             return BatchOutcome(processed=0, dead_lettered=0, failed=[_number(records[0])])
         for record in records:
-            if _order_id(record) in overdrawn:
-                poison.setdefault(_number(record), OVERDRAWN)
+            if problem := impossible.get(_order_id(record)):
+                poison.setdefault(_number(record), problem)
             if reason := poison.get(_number(record)):
                 self._dead_letters.send_record(record, reason=reason)
         return BatchOutcome(
@@ -67,7 +67,7 @@ def parse_pending(record: Record) -> Reservation | None:
     Raises:
         ContractError: the row is no reservation.
     """
-    reservation = decode(Reservation, from_item(record["dynamodb"]["NewImage"]))
+    reservation = parse_reservation(from_item(record["dynamodb"]["NewImage"]))
     return reservation if reservation.state.is_pending else None
 
 

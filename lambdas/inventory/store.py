@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.codec import encode
 from lambdas.contracts.inventory import ReservationState
+from lambdas.contracts.rows import read_row
 from lambdas.contracts.values import Line
 from lambdas.inventory.busy_skus import BusySkus
 from lambdas.inventory.domain import (
@@ -26,10 +27,10 @@ from lambdas.inventory.domain import (
     index_shard,
     out_of_stock_message,
 )
-from lambdas.inventory.writes import RETRY, movement, state_update
+from lambdas.inventory.writes import RETRY, movement, state_update, transact_lines
 from lambdas.runtime.dynamodb import from_item, put_if_absent, refused_row, to_item
 from lambdas.runtime.retry import RetryPolicy
-from lambdas.runtime.transactions import CONDITION_FAILED, busy_items, is_transient, transact
+from lambdas.runtime.transactions import CONDITION_FAILED, busy_items, is_transient
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -114,7 +115,7 @@ class Reservations:
             return reservation
         existing, *stock = failures
         if existing["Code"] == CONDITION_FAILED:
-            return decode(Reservation, from_item(existing["Item"]))
+            return parse_reservation(from_item(existing["Item"]))
         lacking = [
             line.sku
             for line, reason in zip(lines, stock, strict=True)
@@ -172,7 +173,7 @@ class Reservations:
         )
         if "Item" not in answer:
             raise NothingToShipError(f"order {order_id} has no reservation")
-        found = decode(Reservation, from_item(answer["Item"]))
+        found = parse_reservation(from_item(answer["Item"]))
         closed = self._close(
             found,
             state=ReservationState.SHIPPED,
@@ -228,18 +229,19 @@ class Reservations:
                 f"order {found.order_id} holds units that the stock does not reserve"
             )
         # Another request closed it first.
-        return decode(Reservation, from_item(failures[0]["Item"]))
+        return parse_reservation(from_item(failures[0]["Item"]))
 
     def _transact(self, items: list[Any], lines: Sequence[Line]) -> list[Any] | None:
         """Write the reservation (first item) and move its lines (the others); see ``transact``.
 
         Raises:
             StockBusyError: a SKU is busy; nothing was written.
+            UnreadableRowError: a SKU's row was edited; nothing was written.
         """
         if self._busy.has_any(line.sku for line in lines):
             raise StockBusyError
         try:
-            return transact(self._dynamodb, items, self._retry)
+            return transact_lines(self._dynamodb, items, lines, self._retry)
         except ClientError as error:
             if not is_transient(error):
                 raise
@@ -257,7 +259,7 @@ class Reservations:
                 is_transient=is_transient,
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException as refusal:
-            return decode(Reservation, refused_row(refusal))
+            return parse_reservation(refused_row(refusal))
         return new
 
     def _put_if_absent(
@@ -268,9 +270,14 @@ class Reservations:
             lambda: put_if_absent(self._dynamodb, self._table, row, key="order_id"),
             is_transient=is_transient,
         )
-        return decode(Reservation, kept)
+        return parse_reservation(kept)
 
 
 def parse_stock_row(row: Mapping[str, Any]) -> StockLevel:
-    """Return the stock level in a row of the stock table; raise ContractError if it has none."""
-    return decode(StockLevel, row)
+    """Return the stock level in a row of the stock table; raise UnreadableRowError if none is."""
+    return read_row(StockLevel, row, "sku")
+
+
+def parse_reservation(row: Mapping[str, Any]) -> Reservation:
+    """Return the reservation in a row of its table; raise UnreadableRowError if none is."""
+    return read_row(Reservation, row, "order_id")

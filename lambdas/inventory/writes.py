@@ -1,12 +1,22 @@
 """Writes of the inventory's tables: moving units, and changing the states of reservations."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 from lambdas.contracts.inventory import DeliveredLine
+from lambdas.contracts.rows import UnreadableRowError, read_row
 from lambdas.contracts.values import Line
+from lambdas.inventory.batches import SeenStock
 from lambdas.inventory.domain import DEFAULT_MINIMUM, Reservation, index_shard
-from lambdas.runtime.dynamodb import to_item
+from lambdas.runtime.dynamodb import from_item, to_item
 from lambdas.runtime.retry import RetryPolicy
+from lambdas.runtime.transactions import CONDITION_FAILED, NOT_VALID, transact
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
 
 RETRY = RetryPolicy(max_attempts=5, base_delay=0.025)
 """Waits at most 0.4 s altogether, a fraction of the function's time-out."""
@@ -108,5 +118,37 @@ def stock_update(
             "ExpressionAttributeNames": {"#sequence": "sequence"},
             "ExpressionAttributeValues": to_item(values),
             **({"ConditionExpression": " AND ".join(conditions)} if conditions else {}),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
     }
+
+
+def transact_lines(
+    dynamodb: "DynamoDBClient",
+    items: list[Any],
+    lines: Sequence[Line | DeliveredLine],
+    retry: RetryPolicy,
+) -> list[Any] | None:
+    """Write a guard, the first item, and the movement of each line; see ``transact``.
+
+    Raises:
+        UnreadableRowError: somebody edited the row of a line's SKU, so that units cannot be
+            counted. Nothing was written.
+    """
+    try:
+        failures = transact(dynamodb, items, retry)
+    except ClientError as error:
+        _check_rows(lines, error.response.get("CancellationReasons", ())[1:])
+        raise
+    if failures and failures[0]["Code"] != CONDITION_FAILED:
+        _check_rows(lines, failures[1:])
+    return failures
+
+
+def _check_rows(lines: Sequence[Line | DeliveredLine], reasons: Sequence[Any]) -> None:
+    for line, reason in zip(lines, reasons, strict=False):
+        if reason["Code"] == NOT_VALID:
+            problem = "available, reserved or sequence is no number"
+            raise UnreadableRowError(f"row of stock of {line.sku}", [problem])
+        if "Item" in reason:
+            read_row(SeenStock, from_item(reason["Item"]), "sku")

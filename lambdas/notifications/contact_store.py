@@ -4,7 +4,8 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.codec import encode
+from lambdas.contracts.rows import read_row
 from lambdas.contracts.times import format_time
 from lambdas.notifications.confirmations import (
     MAILS_PER_ADDRESS,
@@ -40,10 +41,10 @@ class Contacts:
         """Return the contact of a customer; None if there is none.
 
         Raises:
-            ContractError: the row cannot be read.
+            UnreadableRowError: the row cannot be read.
         """
         row = self._row(customer_id)
-        return decode(Contact, row) if row else None
+        return read_row(Contact, row, "customer_id") if row else None
 
     def exists(self, customer_id: str) -> bool:
         """Return whether there is a contact of a customer, also if its row cannot be read."""
@@ -67,16 +68,18 @@ class Contacts:
         """Make the pending contact the confirmed one; return False if the token does not match.
 
         A token works once: the pending contact, which has its hash, is removed in the same write.
-        It does not match either once it has expired.
+        It does not match either once it has expired, or if somebody edited the pending contact so
+        that it has no address or no name.
         """
         return self._update(
             token.customer_id,
             UpdateExpression="SET email = pending.email, #name = pending.#name,"
             " confirmed_at = :now, changed_at = :now REMOVE pending",
-            ConditionExpression="pending.token_hash = :hash AND pending.expires_at > :seconds",
+            ConditionExpression="pending.token_hash = :hash AND pending.expires_at > :seconds"
+            " AND attribute_type(pending.email, :text) AND attribute_type(pending.#name, :text)",
             ExpressionAttributeNames={"#name": "name"},
             values={":hash": token.hash, ":now": format_time(now),
-                    ":seconds": int(now.timestamp())},
+                    ":seconds": int(now.timestamp()), ":text": "S"},
         )  # fmt: skip
 
     def erase(self, customer_id: str) -> bool:

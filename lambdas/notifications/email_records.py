@@ -1,13 +1,16 @@
 """E-mail records: the state of each e-mail, and the event that reports its outcome."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from lambdas.contracts.bounds import TextBounds
 from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.notifications import CustomerNotified
+from lambdas.contracts.values import Time
 
-SENDING, SENT, RECORDED = "SENDING", "SENT", "RECORDED"
-NO_ADDRESS, UNCONFIRMED = "NO_ADDRESS", "UNCONFIRMED"
+STATES = SENDING, SENT, RECORDED, NO_ADDRESS, UNCONFIRMED = (
+    "SENDING", "SENT", "RECORDED", "NO_ADDRESS", "UNCONFIRMED",
+)  # fmt: skip
 """The states of a record.
 
 SENDING is written before SES is called, SENT after SES has accepted the e-mail. The others are
@@ -24,8 +27,8 @@ class EmailRecord:
     kind: str
     customer_id: str = ""
     """Empty when the customer has been erased."""
-    state: str
-    changed_at: str
+    state: Annotated[str, TextBounds(pattern="|".join(STATES))]
+    changed_at: Time
     """The time of the last change: UTC, ISO 8601."""
     claim: str = ""
     """Identifies the attempt that created the record; no other attempt has the same."""

@@ -1,11 +1,12 @@
 """The table of e-mail records and the bucket of invoices."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.codec import encode
+from lambdas.contracts.rows import read_row
 from lambdas.notifications.email_records import SENT, EmailOutcomeUnknownError, EmailRecord
 from lambdas.runtime.dynamodb import from_item, refused_row, to_item
 
@@ -36,7 +37,7 @@ class EmailRecords:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException as conflict:
-            known = decode(EmailRecord, refused_row(conflict))
+            known = _record(refused_row(conflict))
             return None if known == record else known
         return None
 
@@ -68,7 +69,7 @@ class EmailRecords:
                 f"the e-mail {record.kind} of order {record.order_id} was sent as {message_id}, "
                 "and its record was changed by another"
             ) from None
-        return decode(EmailRecord, from_item(response["Attributes"]))
+        return _record(from_item(response["Attributes"]))
 
     def delete(self, record: EmailRecord) -> None:
         """Delete the record of an e-mail that SES rejected, so that it may be tried again."""
@@ -115,6 +116,10 @@ class EmailRecords:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+
+def _record(row: Mapping[str, Any]) -> EmailRecord:
+    return read_row(EmailRecord, row, "order_id", "kind")
 
 
 class Invoices:

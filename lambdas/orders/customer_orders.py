@@ -16,6 +16,7 @@ from lambdas.contracts.bounds import IntegerBounds
 from lambdas.contracts.codec import ContractError, decode, encode
 from lambdas.contracts.customer_limits import CustomerLimits
 from lambdas.contracts.order_states import TERMINAL_STATES
+from lambdas.contracts.rows import UnreadableRowError
 from lambdas.orders.admission import TooManyOpenOrdersError
 from lambdas.orders.customer_limits import (
     CustomerLimitError,
@@ -104,7 +105,7 @@ class CustomerOrders:
             CustomerLimitError: the customer's orders are at a limit. Nothing was stored.
             KeyReusedError: the key was used for a different order, or for one that has expired.
             TooManyOpenOrdersError: other orders of the customer were placed during each attempt.
-            ContractError: the customer's row, or that of the stored order, cannot be read.
+            UnreadableRowError: the customer's row, or that of the stored order, cannot be read.
         """
         for _ in RETRY.attempts():
             row = self._read(order.customer_id)
@@ -212,12 +213,8 @@ class CustomerOrders:
                     "Item": to_item(row),
                     "ConditionExpression": "version = :version"
                     if version
-                    else "attribute_not_exists(version)",
-                    **(
-                        {"ExpressionAttributeValues": to_item({":version": version})}
-                        if version
-                        else {}
-                    ),
+                    else "attribute_not_exists(version) OR version = :version",
+                    "ExpressionAttributeValues": to_item({":version": version}),
                 }
             },
         ]
@@ -236,15 +233,15 @@ class CustomerOrders:
 def _parse_row(row: Mapping[str, Any], customer_id: str) -> _Row:
     contract, entries = f"row of customer {customer_id}", row.get("orders", {})
     if not isinstance(entries, dict):
-        raise ContractError(contract, ["orders must be an object"])
+        raise UnreadableRowError(contract, ["orders must be an object"])
     try:
         numbers = decode(_Numbers, row)
     except ContractError as error:
-        raise ContractError(contract, error.problems) from None
+        raise UnreadableRowError(contract, error.problems) from None
     try:
         open_orders = {id: decode(OpenOrder, entry) for id, entry in entries.items()}
     except ContractError as error:
-        raise ContractError(contract, [f"orders: {each}" for each in error.problems]) from None
+        raise UnreadableRowError(contract, [f"orders: {each}" for each in error.problems]) from None
     return _Row(numbers=numbers, entries=open_orders)
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lambdas.contracts.codec import ContractError, decode, encode
-from lambdas.contracts.orders_table import EXPIRED_AT
+from lambdas.contracts.codec import encode
+from lambdas.contracts.orders_table import EXPIRED_AT, OrderColumn
+from lambdas.contracts.rows import read_row, unreadable
 from lambdas.orders.domain import Order
 
 
@@ -22,18 +23,21 @@ def tombstone_of(order: Order, *, at: str) -> dict[str, Any]:
 
 
 def is_tombstone(row: Mapping[str, Any]) -> bool:
-    """Whether the row is the tombstone of an expired order."""
-    return EXPIRED_AT in row
+    """Whether the row is the tombstone of an expired order.
+
+    An order that somebody gave the column is still an order.
+    """
+    return EXPIRED_AT in row and OrderColumn.STATE not in row
 
 
 def order_of(row: Mapping[str, Any]) -> Order:
     """Return the order in a row. Unknown columns of the row, or of a hold, are ignored.
 
     Raises:
-        ContractError: naming every column that is missing or of a wrong type.
+        UnreadableRowError: naming every column that is missing or of a wrong type.
     """
-    order = decode(Order, row)
+    order = read_row(Order, row, "order_id")
     if not 0 <= order.out_of_band_events < order.sequence:
         problem = f"out_of_band_events must be from 0 to below sequence, {order.sequence}"
-        raise ContractError(Order.__name__, [problem])
+        raise unreadable(Order, row, "order_id", problems=[problem])
     return order

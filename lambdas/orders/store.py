@@ -7,7 +7,7 @@ from lambdas.orders.domain import KeyReusedError, Order, is_order_id
 from lambdas.orders.rows import is_tombstone, order_of, row_of, tombstone_of
 from lambdas.runtime.dynamodb import (
     from_item,
-    put_if_unchanged,
+    put_if_item_unchanged,
     to_item,
 )
 from lambdas.runtime.errors import ConcurrentUpdateError
@@ -57,7 +57,7 @@ class Orders:
         """Return the order; None if it does not exist, has expired, or is another customer's.
 
         Raises:
-            ContractError: it is this customer's, and its row cannot be read.
+            UnreadableRowError: it is this customer's, and its row cannot be read.
         """
         row = self._row(order_id) if is_order_id(order_id) else None
         if row is None or is_tombstone(row):
@@ -87,29 +87,41 @@ class Orders:
         """Write ``after`` if the row still equals ``before``; return whether it was written.
 
         Raises:
-            ContractError: the row could not be read again. It is not written.
+            UnreadableRowError: the row could not be read again. It is not written.
         """
-        rows = row_of(before), row_of(after)
-        order_of(rows[1])
-        return self._put_if_unchanged(*rows)
+        new = row_of(after)
+        order_of(new)
+        return self._replace(before, new)
 
     def expire(self, order: Order, *, at: str) -> bool:
         """Replace the order by its tombstone if its row is unchanged; return whether it was."""
-        return self._put_if_unchanged(row_of(order), tombstone_of(order, at=at))
+        return self._replace(order, tombstone_of(order, at=at))
+
+    def _replace(self, before: Order, new: Mapping[str, Any]) -> bool:
+        if self._put_if_unchanged(to_item(row_of(before)), new):
+            return True
+        # Perhaps somebody edited the row, so that it has the same order in another form.
+        item = self._item(before.order_id)
+        same = item and not is_tombstone(item) and order_of(from_item(item)) == before
+        return bool(same) and self._put_if_unchanged(item, new)
 
     def _put_if_unchanged(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         return BUSY_RETRY.call(
-            lambda: put_if_unchanged(
+            lambda: put_if_item_unchanged(
                 self._dynamodb, self._table, old, new, version_attributes=VERSION_ATTRIBUTES
             ),
             is_transient=is_transient,
         )
 
     def _row(self, order_id: str) -> dict[str, Any] | None:
+        item = self._item(order_id)
+        return from_item(item) if item else None
+
+    def _item(self, order_id: str) -> Mapping[str, Any]:
         answer = self._dynamodb.get_item(
             TableName=self._table, Key=to_item({"order_id": order_id}), ConsistentRead=True
         )
-        return from_item(answer["Item"]) if "Item" in answer else None
+        return answer.get("Item", {})
 
 
 def same_request(row: Mapping[str, Any], order: Order) -> Order:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import ContractError, decode, encode
+from lambdas.contracts.rows import read_row
 from lambdas.contracts.values import Identifier
 from lambdas.purchasing.domain import SUPPLIER, PurchaseOrder, PurchaseOrderState
 from lambdas.runtime.dynamodb import from_item, put_if_absent, to_attribute, to_item
@@ -59,10 +60,10 @@ class PurchaseOrders:
         """Return an open order; None if it is closed.
 
         Raises:
-            ContractError: the row is no purchase order.
+            UnreadableRowError: the row is no purchase order.
         """
         row = self._row(purchase_order_id)
-        return decode(PurchaseOrder, row) if "awaiting" in row else None
+        return _order(row) if "awaiting" in row else None
 
     def claim(self, order: PurchaseOrder) -> str:
         """Claim the order's SKU and threshold for it; return the id of the order that has them.
@@ -160,10 +161,14 @@ class PurchaseOrders:
         return from_item(answer.get("Item", {}))
 
 
+def _order(row: Mapping[str, Any]) -> PurchaseOrder:
+    return read_row(PurchaseOrder, row, "purchase_order_id")
+
+
 def _is_on_its_way(row: Mapping[str, Any], *, at_least: int) -> bool:
     """Whether a row is an open order of so many units, whose goods were not received yet."""
     try:
-        order = decode(PurchaseOrder, row)
+        order = _order(row)
     except ContractError:
         return False
     return bool(order.awaiting) and not order.receiving_at and order.quantity >= at_least

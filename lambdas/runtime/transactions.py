@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 
 CONDITION_FAILED = "ConditionalCheckFailed"
+NOT_VALID = "ValidationError"
+"""The code of an item that does not fit its row: something is added to what is no number."""
 TRANSIENT_CODES = {
     "TransactionConflict",
     "TransactionConflictException",

@@ -1,9 +1,10 @@
 """The shipments table: one row for each order, so that an order has one shipment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.codec import encode
+from lambdas.contracts.rows import read_row
 from lambdas.runtime.dynamodb import (
     from_item,
     put_if_absent,
@@ -49,7 +50,7 @@ class Shipments:
         """
         for _ in RETRY.attempts():
             row = put_if_absent(self._dynamodb, self._table, encode(planned), key="order_id")
-            kept = decode(Shipment, row)
+            kept = shipment_of(row)
             if kept.state != ShipmentState.AWAITED:
                 return kept
             booked = merge_hold(kept, planned)
@@ -88,8 +89,8 @@ class Shipments:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException as final:
-            return decode(Shipment, refused_row(final))
-        return decode(Shipment, from_item(answer["Attributes"]))
+            return shipment_of(refused_row(final))
+        return shipment_of(from_item(answer["Attributes"]))
 
     def update(self, order_id: str, *, change: Callable[[Shipment | None], S]) -> S:
         """Apply ``change`` to the order's shipment, or to None, and return the result.
@@ -102,7 +103,7 @@ class Shipments:
                 TableName=self._table, Key=to_item({"order_id": order_id}), ConsistentRead=True
             )
             row = from_item(answer.get("Item", {}))
-            before = decode(Shipment, row) if row else None
+            before = shipment_of(row) if row else None
             after = change(before)
             if after is None or self._put(row, after):
                 return after
@@ -114,3 +115,8 @@ class Shipments:
         return put_if_unchanged(
             self._dynamodb, self._table, row, encode(after), version_attributes=VERSION_ATTRIBUTES
         )
+
+
+def shipment_of(row: Mapping[str, Any]) -> Shipment:
+    """Return the shipment in a row; raise UnreadableRowError if there is none."""
+    return read_row(Shipment, row, "order_id")

@@ -5,7 +5,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.codec import ContractError, decode, encode
+from lambdas.contracts.rows import read_row
 from lambdas.runtime.dynamodb import READ_RETRY, batch_get, from_item, put_if_newer, to_item
+from lambdas.runtime.transactions import CONDITION_FAILED, NOT_VALID
 from lambdas.storefront.availability import Availability
 from lambdas.storefront.order_upserts import OrderUpsert
 from lambdas.storefront.products import ProductOffers
@@ -36,7 +38,7 @@ class AvailabilityView:
     def find(self, sku: str) -> Availability | None:
         """Return the availability of a SKU; None if there was no event of it yet."""
         row = _row(self._dynamodb, self._table, "sku", sku)
-        return decode(Availability, row) if row else None
+        return read_row(Availability, row, "sku") if row else None
 
 
 class ProductView:
@@ -54,7 +56,7 @@ class ProductView:
     def find(self, sku: str) -> ProductOffers | None:
         """Return the name and the offers of a SKU; None if there was no event of it yet."""
         row = _row(self._dynamodb, self._table, "sku", sku)
-        return decode(ProductOffers, row) if row else None
+        return read_row(ProductOffers, row, "sku") if row else None
 
 
 class PerOrderView:
@@ -164,11 +166,11 @@ class SalesView:
                 edited = {
                     counter
                     for counter, code in zip(sums, codes[len(uncounted) :], strict=False)
-                    if code == "ValidationError"
+                    if code == NOT_VALID
                 }
                 new = []
                 for sale, code in zip(uncounted, codes, strict=False):
-                    if code == "ConditionalCheckFailed":
+                    if code == CONDITION_FAILED:
                         continue
                     if found := edited & sale.increments.keys():
                         impossible[sale.order_id] = f"counter {' '.join(min(found))} was edited"

@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, settings
 from tests.support.abuse_platform import AbusedPlatform, prepare
 
 _WANTED = int(os.environ.get("ABUSE_EXAMPLES", "0"))
+ARE_WANTED = _WANTED > 0
+"""Whether somebody wants more than a few examples."""
 EXAMPLES = settings(
     max_examples=_WANTED or 20,
     derandomize=not _WANTED,

@@ -107,7 +107,7 @@ def _play(here: InProcess, consumers: Consumers) -> AbusedPlatform:
     for event in EVENTS:
         for version in event.reads():
             consumers.publish(read(sample_of(event, version)))
-    consumers.publish(_dispute())
+    consumers.publish(dispute("o1"))
     consumers.deliver_changes()
     functions = routes(here.templates)
 
@@ -176,7 +176,8 @@ def order_line(quantity: int = 1) -> dict[str, Any]:
     return {"sku": SKU, "quantity": quantity, "unit_price": PRICE}
 
 
-def _dispute() -> dict[str, Any]:
+def dispute(order: str) -> dict[str, Any]:
+    """The partner's event about an order."""
     return {
         "version": "0",
         "id": "8e967152-09d9-55d8-a003-3d0c50f77355",
@@ -186,5 +187,5 @@ def _dispute() -> dict[str, Any]:
         "time": "2026-12-01T08:26:00Z",
         "region": "eu-west-1",
         "resources": [],
-        "detail": {"payment_key": "o1", "dispute_id": "d1", "reason": "fraudulent"},
+        "detail": {"payment_key": order, "dispute_id": "d1", "reason": "fraudulent"},
     }

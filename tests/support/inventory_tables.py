@@ -107,8 +107,8 @@ class Inventory(ClientDouble):
         return self._busy_store if busy else self.store
 
     def move(self, *order_ids: str, now: str = LATER) -> list[str]:
-        """Move the units of these pending reservations, or of all, in batches."""
-        return self._batches.move(self.pending(*order_ids), now=now)
+        """Move the units of these pending reservations, or of all; return whose cannot be moved."""
+        return list(self._batches.move(self.pending(*order_ids), now=now))
 
     def pending(self, *order_ids: str) -> list[Reservation]:
         rows = self.reservations()
@@ -117,7 +117,7 @@ class Inventory(ClientDouble):
 
     def move_stale(self, pending: list[Reservation], now: str = LATER) -> list[str]:
         """Move units as a record of the stream says, which may be old or come again."""
-        return self._batches.move(pending, now=now)
+        return list(self._batches.move(pending, now=now))
 
     def receive(
         self, delivery_id: str, units: Units, now: str = NOW, minimum: int | None = None
@@ -143,7 +143,7 @@ class Inventory(ClientDouble):
         answer = self._dynamodb.scan(TableName=table, ConsistentRead=True)
         return [from_item(item) for item in answer["Items"]]
 
-    def overwrite_stock(self, sku: str, *, available: int, reserved: int) -> None:
+    def overwrite_stock(self, sku: str, *, available: Any, reserved: Any) -> None:
         """Write past the service."""
         row = {"sku": sku, "available": available, "reserved": reserved}
         self._dynamodb.put_item(TableName=self.stock_table, Item=to_item(row))

@@ -53,7 +53,7 @@ def _raw(content: Any) -> bytes:
     return content if isinstance(content, bytes) else json.dumps(content).encode()
 
 
-def _subject(content: Any) -> str:
+def subject(content: Any) -> str:
     """Return the subject of an event, which is its partition key and its group."""
     inner = content
     for name in ("detail", "responsePayload", "metadata", "subject"):
@@ -64,7 +64,7 @@ def _subject(content: Any) -> str:
 
 def _stream_record(content: Any, number: int) -> dict[str, Any]:
     data = base64.b64encode(_raw(content)).decode()
-    kinesis = {"partitionKey": _subject(content), "sequenceNumber": f"{number:056}", "data": data}
+    kinesis = {"partitionKey": subject(content), "sequenceNumber": f"{number:056}", "data": data}
     return {"eventID": f"shard:{number}", "eventSource": "aws:kinesis", "kinesis": kinesis}
 
 
@@ -73,7 +73,7 @@ def _message(content: Any, number: int) -> dict[str, Any]:
         "messageId": f"m{number}",
         "body": _raw(content).decode(errors="replace"),
         "attributes": {
-            "MessageGroupId": _subject(content),
+            "MessageGroupId": subject(content),
             "MessageDeduplicationId": f"d{number}",
         },
         "messageAttributes": {},

@@ -6,7 +6,7 @@ from lambdas.contracts.envelope import EventEnvelope, envelope
 from lambdas.contracts.inventory import STOCK_EVENTS
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.contracts.parsing import parse_event
-from lambdas.contracts.values import Line, Time
+from lambdas.contracts.values import Identifier, Line, Lines, Time
 from lambdas.contracts.warehouse import OrderPicked
 
 
@@ -25,8 +25,8 @@ class StockLevel:
 class Picking:
     """A picked order: a row of the picking list, from which its event is made."""
 
-    order_id: str
-    lines: tuple[Line, ...]
+    order_id: Identifier
+    lines: Lines
     correlation_id: str
     cause: str
     """The id of the event that it was picked for."""

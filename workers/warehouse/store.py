@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from lambdas.contracts.codec import decode, encode
+from lambdas.contracts.codec import encode
+from lambdas.contracts.rows import read_row
 from lambdas.runtime.dynamodb import put_if_absent, put_if_newer
 from workers.warehouse.domain import Picking, StockLevel
 
@@ -28,4 +29,4 @@ class Warehouse:
     def put_picking(self, picking: Picking) -> Picking:
         """Store the picking, or return the order's existing one unchanged."""
         kept = put_if_absent(self._dynamodb, self._pickings, encode(picking), key="order_id")
-        return decode(Picking, kept)
+        return read_row(Picking, kept, "order_id")

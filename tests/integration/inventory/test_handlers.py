@@ -223,14 +223,18 @@ class TestMoveUnits:
         inventory.release("bad", busy=True)
         inventory.overwrite_stock("A", available=1, reserved=0)
         inventory.reserve("good", {"A": 1}, busy=True)
+        inventory.receive("d2", {"B": 2})
+        inventory.reserve("edited", {"A": 1, "B": 1}, busy=True)
+        inventory.overwrite_stock("B", available="two", reserved=0)
         nonsense = {"order_id": "o9", "state": "WAITING"}
 
         assert move(nonsense, *inventory.reservations().values()) == {"batchItemFailures": []}
-        assert inventory.stock() == {"A": (0, 1)}
+        assert inventory.stock()["A"] == (0, 1)
         sent = [json.loads(message["MessageBody"]) for message in sqs.sent]
         assert sorted(each["reason"].partition(":")[0] for each in sent) == [
             "it holds more units than the stock reserves",
-            "not a Reservation",
+            "not a Reservation o9",
+            "not a SeenStock B",
         ]
 
     @pytest.mark.parametrize("error", [StockBusyError(), refused("TransactionConflictException")])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from lambdas.contracts.rows import UnreadableRowError
 from lambdas.inventory.writes import RETRY
 from tests.support.inventory_tables import Inventory
 from tests.support.spy import Spy, cancelled
@@ -119,10 +120,22 @@ class TestRetries:
 
     def test_other_failures_are_the_callers(self, inventory: Inventory, dynamodb: Any):
         pauses: list[float] = []
-        invalid = cancelled(dynamodb, "None", "ValidationError")
+        invalid = cancelled(dynamodb, "None", "ItemCollectionSizeLimitExceeded")
         inventory.use(failing(dynamodb, invalid), replace(RETRY, sleep=pauses.append))
 
         with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
             inventory.reserve("o1", {"A": 1})
         assert pauses == []
         assert inventory.reservations() == {}
+
+
+@pytest.mark.parametrize(("available", "reserved"), [("two", 0), (2, "none")])
+def test_edited_row_of_a_sku_is_named_and_nothing_is_written(
+    inventory: Inventory, available: Any, reserved: Any
+):
+    inventory.overwrite_stock("A", available=available, reserved=reserved)
+
+    with pytest.raises(UnreadableRowError, match="A: available"):
+        inventory.reserve("o1", {"A": 1})
+
+    assert inventory.reservations() == {}

@@ -172,7 +172,8 @@ def test_record_of_an_older_release_counts_as_sent_without_an_invoice(
 ):
     """That release mailed the invoice by itself, and has a record of that mail if it did."""
     for kind in kinds:
-        row = {"order_id": ORDER, "kind": kind, "state": "SENT", "changed_at": "2026-11-28"}
+        at = "2026-11-28T08:00:00Z"
+        row = {"order_id": ORDER, "kind": kind, "state": "SENT", "changed_at": at}
         mailer.dynamodb.put_item(TableName=mailer.records_table, Item=to_item(row))
 
     load("notify_customer")(issued(load), None)
