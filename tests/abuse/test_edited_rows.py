@@ -2,7 +2,7 @@
 
 Rows, and what reads them, come from orders that were played on the platform of the templates: a new
 table or function is tried as soon as `tests/support/story.py` makes use of it, and it has to. With
-`make abuse EXAMPLES=1`, every damage to every attribute is tried, which takes a quarter of an hour.
+`make abuse EXAMPLES=1`, every damage to every attribute is tried, which may take half an hour.
 """
 
 from collections.abc import Iterator
