@@ -78,7 +78,7 @@ class Invariants:
         """Check that an event with a known id is the same as before."""
         detail = event["detail"]
         if metadata := detail.get("metadata"):
-            content = (event["detail-type"], detail["data"])
+            content = (event["detail-type"], metadata["occurred_at"], detail["data"])
             first = self._events.setdefault(metadata["event_id"], content)
             if first != content:
                 order_id = detail["data"].get("order_id", "")

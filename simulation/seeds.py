@@ -1,5 +1,6 @@
 """Runs one seed, or many, and prints the results."""
 
+import gc
 import sys
 import time
 from collections import Counter
@@ -59,11 +60,12 @@ def play_many(seeds: range, *, jobs: int, stop: bool, shrinks: bool) -> int:
 
 
 def _results(seeds: range, jobs: int) -> Iterator[Result]:
+    for express in (False, True):
+        synthesized(express=express)  # Synthesized once, before other processes are forked.
+    gc.freeze()  # Whatever is there by now stays: no collection of garbage has to look at it.
     if jobs == 1:
         yield from map(run, seeds)
         return
-    for express in (False, True):
-        synthesized(express=express)  # Synthesized once, before other processes are forked.
     with processes.pool(jobs) as pool:
         yield from pool.map(run, seeds, chunksize=CHUNK)
 

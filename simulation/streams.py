@@ -94,9 +94,11 @@ class StreamMapping:
     ) -> None:
         """Deliver a record after a random time, but after all earlier ones of its shard.
 
-        ``filtered`` is what filters see. The part of the body that is called ``kind`` gets the
-        record's sequence number.
+        ``filtered`` is what the filter sees; what it keeps out counts as processed. The part of the
+        body that is called ``kind`` gets the record's sequence number.
         """
+        if not self._wanted(filtered):
+            return
         reading = self._readings[shard]
         now, where = self._kernel.now, f"stream to {self._function.short}"
         delay = self._chance.between(where, 0, 0.2)
@@ -111,7 +113,6 @@ class StreamMapping:
             sequence=sequence,
             key=key,
             arrived=at,
-            wanted=self._wanted(filtered),
             body=body | {kind: body[kind] | {name: sequence}},
         )
         self._kernel.after(reading.free_from - now, self._arrive, reading, record)

@@ -76,9 +76,12 @@ def _compensations(tasks: Tasks, steps: Sequence[SagaStep]) -> dict[str, State]:
 
 def _reject(tasks: Tasks) -> State:
     columns = tasks.columns
+    # An attempt may take effect after its successor has, and after RequestAttention, which has the
+    # next number: it must not take that number back.
+    again = f"#state = :state AND attribute_not_exists({columns.failed_compensations})"
     return tasks.write_outcome(
         "{% $outcome %}",
-        condition=f"{tasks.owns_claim} AND #state IN (:initial, :state)",
+        condition=f"{tasks.owns_claim} AND (#state = :initial OR {again})",
         columns={
             columns.reason: "{% $reason %}",
             columns.explanation: "{% $explanation %}",
