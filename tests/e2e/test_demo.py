@@ -1,8 +1,6 @@
-"""The demo and `up` as a person runs them: the whole platform, deployed to the local cloud."""
+"""The demo as a person runs it: the whole platform, deployed to the local cloud."""
 
-import json
 import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -10,24 +8,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import urllib3
 
-from emulator.polling import poll
 from ops.faults import FAULTS_WHILE_DISPATCHING, FAULTS_WHILE_PLACING
-from tests.support.deliveries import eventually
 from tests.support.signals import obey_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = [sys.executable, "-m", "demo"]
 SECONDS = 180
-ORDER = {
-    "currency": "GBP",
-    "country": "United Kingdom",
-    "lines": [{"sku": "85123A", "quantity": 6, "unit_price": 255}],
-}
 
 
 @contextmanager
@@ -161,65 +151,3 @@ def test_taken_port_is_an_error_of_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert f"Port {port} of 127.0.0.1 cannot be used" in one_line(ended("run", "--port", port))
-
-
-def test_up_can_be_talked_to_as_it_says_and_leaves_nothing_behind():
-    with started("up") as up:
-        output = read_until(up, "ends everything")
-        (path,) = re.findall(r"^  \. (\S+/env)$", output, re.MULTILINE)
-        # What its own shell lines export, as a shell understands them.
-        exports = re.findall(r"^export .+$", Path(path).read_text(), re.MULTILINE)
-        lines = [shlex.split(line)[1] for line in exports]
-        settings = dict(line.split("=", 1) for line in lines)
-        http = urllib3.PoolManager(ca_certs=settings["AWS_CA_BUNDLE"])
-        answer = http.request(
-            "POST",
-            settings["AWS_ENDPOINT_URL"],
-            headers={
-                "X-Amz-Target": "AWSCognitoIdentityProviderService.InitiateAuth",
-                "Content-Type": "application/x-amz-json-1.1",
-            },
-            body=json.dumps(
-                {
-                    "AuthFlow": "USER_PASSWORD_AUTH",
-                    "ClientId": settings["COGNITO_CLIENT"],
-                    "AuthParameters": {"USERNAME": "ada", "PASSWORD": settings["PASSWORD"]},
-                }
-            ),
-        )
-        token = answer.json()["AuthenticationResult"]["AccessToken"]
-        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "first"}
-        orders = settings["API"] + "/orders"
-        placed = http.request("POST", orders, headers=headers, body=json.dumps(ORDER))
-        assert placed.status == 202
-        order = f"{orders}/{placed.json()['order_id']}"
-        assert state(http, order, headers) == "DISPATCHED"
-
-        (console,) = re.findall(r"^  (http://127.0.0.1:\S+)$", output, re.MULTILINE)
-        assert urllib3.request("GET", console, redirect=False).status == 303
-
-        directory = str(Path(path).parent)
-        assert processes_of(directory)
-        up.send_signal(signal.SIGTERM)
-        assert up.wait(SECONDS) == 128 + signal.SIGTERM
-        # Those that were killed may need a moment to be gone.
-        assert eventually(lambda: not processes_of(directory)), processes_of(directory)
-        assert not Path(directory).exists()
-        with pytest.raises(urllib3.exceptions.MaxRetryError, match="refused"):
-            urllib3.request("GET", console)
-
-
-def state(http: urllib3.PoolManager, order: str, headers: dict[str, str]) -> Any:
-    def current() -> Any:
-        return http.request("GET", order, headers=headers).json()["state"]
-
-    poll(lambda: current() not in ("PLACED", "CONFIRMED"), seconds=SECONDS, interval=0.2)
-    return current()
-
-
-def processes_of(directory: str) -> list[str]:
-    """The processes that name the run's directory in their command line."""
-    listing = subprocess.run(
-        ["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True
-    )
-    return [line for line in listing.stdout.splitlines() if directory in line]
