@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pg8000.native import DatabaseError, InterfaceError
 
+from lambdas.contracts.codec import ContractError
 from lambdas.contracts.parsing import parse_detail
 from lambdas.contracts.values import Money
 from lambdas.payments.database import Database, Row, Run
@@ -93,10 +94,14 @@ class Outbox:
     def try_publish(self, event: LedgerEvent) -> None:
         """Publish an event. If that fails, log it: the next sweep publishes the event.
 
-        The payment is committed by now, so the command has succeeded.
+        The payment is committed by now, so the command has succeeded. What consumers could not
+        parse, because somebody edited the charge, is not published; the sweep names it.
         """
         try:
+            _check(event)
             error = "" if self.publish([event]) else "rejected"
+        except ContractError as refusal:
+            error = str(refusal)
         except (BotoCoreError, ClientError, DatabaseError, InterfaceError, OSError) as failure:
             error = f"{type(failure).__name__}: {failure}"
         if error:
@@ -149,8 +154,13 @@ def _to_event(row: Row) -> LedgerEvent:
         amount=Money(amount=amount, currency=currency),
     )
     event = event_for_entry(entry, occurred_at)
-    parse_detail(type(event.data), event.detail)
+    _check(event)
     return event
+
+
+def _check(event: LedgerEvent) -> None:
+    """Raise ContractError if consumers could not parse the event."""
+    parse_detail(type(event.data), event.detail)
 
 
 def make_outbox(database: Database) -> Outbox:
