@@ -33,7 +33,7 @@ class Customer:
         over = threading.Event()
 
         def shop() -> None:
-            while not over.wait(0.3):
+            while not over.wait(0.5):
                 self.shop()
 
         with ThreadPoolExecutor(1) as thread:
