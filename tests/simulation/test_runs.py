@@ -5,6 +5,7 @@ from functools import cache
 
 import pytest
 
+from simulation import chance as kinds
 from simulation.chance import Chance
 from simulation.kernel import Kernel
 from simulation.order_model import CONSUMERS, WAREHOUSE
@@ -71,6 +72,15 @@ def test_customers_get_mails_if_they_have_confirmed_an_address() -> None:
     assert [text for text in notes if text.startswith("SES takes 'Your order")]
     for state in ("SENT", "NO_ADDRESS", "UNCONFIRMED"):
         assert [text for text in notes if text.endswith(f"result={state}")]
+
+
+def test_shards_are_split_and_the_views_meet_faults() -> None:
+    faults = [fault for seed in range(FIRST, FIRST + SEEDS) for fault in played(seed).faults]
+
+    resharded = [fault.where for fault in faults if fault.kind == kinds.RESHARD]
+    assert "from 1 to 2" in resharded and "from 2 to 1" in resharded
+    for view in ("timelines", "customer_orders", "sales", "availability"):
+        assert [fault for fault in faults if f"storefront.update_{view}" in fault.where]
 
 
 def test_model_of_one_order_has_the_consumers_that_the_templates_wire() -> None:
