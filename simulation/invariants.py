@@ -10,7 +10,7 @@ from typing import Any
 
 from lambdas.contracts.inventory import ReservationState
 from lambdas.contracts.order_states import OPEN_STATES, TERMINAL_STATES, UNDONE_STATES, OrderState
-from lambdas.contracts.orders import DISPUTED
+from lambdas.contracts.orders import DISPUTED, OrderStatusReported
 from lambdas.orders.rows import order_of
 from lambdas.runtime.dynamodb import from_item
 from simulation.bus import Event
@@ -78,7 +78,10 @@ class Invariants:
         """Check that an event with a known id is the same as before."""
         detail = event["detail"]
         if metadata := detail.get("metadata"):
-            content = (event["detail-type"], metadata["occurred_at"], detail["data"])
+            kind = event["detail-type"]
+            # A status report has the time at which it was asked for.
+            at = "" if kind == OrderStatusReported.detail_type else metadata["occurred_at"]
+            content = (kind, at, detail["data"])
             first = self._events.setdefault(metadata["event_id"], content)
             if first != content:
                 order_id = detail["data"].get("order_id", "")
