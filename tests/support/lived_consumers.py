@@ -9,7 +9,7 @@ from simulation.functions import Outcome
 from simulation.machines import Machine
 from simulation.patterns import matches
 from tests.support.in_process_consumers import Consumer, Consumers
-from tests.support.lived_platform import COMMAND, LivedPlatform, Play
+from tests.support.lived_platform import COMMAND, SAGA, LivedPlatform, Play
 from tests.support.source_records import DESTINATION
 
 Done = Callable[[Outcome], None]
@@ -66,9 +66,17 @@ class LivedConsumers(Consumers):
         return outcome
 
     def _execute(self, machine: Machine, detail: Any) -> None:
-        machine.start(detail)
-        execution, kernel = machine.executions[-1], self._lived.kernel
-        kernel.run(until=kernel.now + LONGEST, stop=lambda: execution.status != "RUNNING")
+        def invoke(event: Any) -> Outcome:
+            machine.start(event)
+            execution, kernel = machine.executions[-1], self._lived.kernel
+            kernel.run(until=kernel.now + LONGEST, stop=lambda: execution.status != "RUNNING")
+            # A failed execution has an alarm.
+            return Outcome(error=TimeoutError.__name__ if execution.status == "RUNNING" else "")
+
+        keep = self._lived.keeping(
+            Play(reader=machine.short, kind=SAGA, content=detail, invoke=invoke, state=None)
+        )
+        keep(invoke(detail))
 
     def _update_item(self, arguments: Mapping[str, Any], done: Done) -> None:
         answer = self._lived.tables.perform("update_item", arguments)

@@ -17,8 +17,10 @@ from tests.support.in_process import InProcess
 from tests.support.in_process_consumers import Consumer
 from tests.support.source_records import wrapped
 
-ROUTE, COMMAND = "route", "command"
-"""The kinds of what no event starts: requests of the API, and calls of sagas and operators."""
+ROUTE, COMMAND, SAGA = "route", "command", "saga"
+"""The kinds of what is no consumer: requests of the API, calls of sagas and operators, and the
+executions of sagas.
+"""
 Item = Mapping[str, Any]
 """A row as DynamoDB's JSON."""
 Key = tuple[str, tuple[tuple[str, str], ...]]
@@ -55,6 +57,8 @@ class LivedPlatform(InProcess):
         self.lines: list[str] = []
         """What functions have logged and counted."""
         self.plays: list[Play] = []
+        self.are_kept = True
+        """Whether further invocations are kept."""
         self._touched: set[Key] = set()
         self._perform = self.tables.perform
         self.tables.perform = self._noted  # type: ignore[method-assign]
@@ -98,6 +102,8 @@ class LivedPlatform(InProcess):
         self._touched.clear()
 
         def keep(_: Outcome) -> None:
+            if not self.are_kept:
+                return
             present = frozenset(key for key in self._touched if self.row(key, before))
             self.plays.append(replace(play, state=before, touched=present))
             self.plays.append(replace(play, state=self.state(), touched=frozenset(self._touched)))

@@ -33,6 +33,7 @@ class Story:
             self._operators_acts()
             for time in (400 * DAY, 4_000 * DAY):
                 self._wait(time)
+        self.here.are_kept = False
 
     def _request(self, route: str, caller: str | None = ADA, **parts: Any) -> Any:
         event = gateway_event(caller=caller, **parts)
