@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Context
 from typing import TYPE_CHECKING, Any
 
+from lambdas.contracts.bounds import MAX_INTEGER
 from lambdas.runtime.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ def put_if_newer(
 ) -> bool:
     """Put ``row`` unless the stored row has the same ``sequence`` or a higher one.
 
-    A stored ``sequence`` that is no number was edited by somebody; that row is replaced. ``key`` is
-    the name of the key's column. Return whether the row was put.
+    A stored ``sequence`` that is no event's number was edited by somebody; that row is replaced.
+    ``key`` is the name of the key's column. Return whether the row was put.
     """
     return _try_write(
         dynamodb,
@@ -122,9 +123,11 @@ def put_if_newer(
         TableName=table,
         Item=to_item(row),
         ConditionExpression="attribute_not_exists(#key) OR #sequence < :sequence"
-        " OR NOT attribute_type(#sequence, :number)",
+        " OR #sequence > :most OR NOT attribute_type(#sequence, :number)",
         ExpressionAttributeNames={"#key": key, "#sequence": "sequence"},
-        ExpressionAttributeValues=to_item({":sequence": row["sequence"], ":number": "N"}),
+        ExpressionAttributeValues=to_item(
+            {":sequence": row["sequence"], ":most": MAX_INTEGER, ":number": "N"}
+        ),
     )
 
 

@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from lambdas.runtime.dynamodb import from_item, put_if_absent, put_if_unchanged, to_item
+from lambdas.contracts.bounds import MAX_INTEGER
+from lambdas.runtime.dynamodb import (
+    from_item,
+    put_if_absent,
+    put_if_newer,
+    put_if_unchanged,
+    to_attribute,
+    to_item,
+)
 
 
 class TestPutIfAbsent:
@@ -55,3 +63,20 @@ class TestPutIfUnchanged:
     def test_missing_row_is_put_once(self, dynamodb: Any, table: str):
         assert self.put(dynamodb, table, {}, self.NEW | {"id": "2"})
         assert not self.put(dynamodb, table, {}, self.NEW | {"id": "2"})
+
+
+class TestPutIfNewer:
+    @pytest.fixture
+    def table(self, make_table: Any) -> str:
+        name: str = make_table("views", "sku")
+        return name
+
+    @pytest.mark.parametrize("edited", [MAX_INTEGER + 1, 10**37, -1, "9", None, [9]])
+    def test_row_whose_sequence_is_none_of_an_event_is_replaced(
+        self, dynamodb: Any, table: str, edited: Any
+    ):
+        row = {"sku": {"S": "A"}, "sequence": to_attribute(edited)}
+        dynamodb.put_item(TableName=table, Item=row)
+
+        assert put_if_newer(dynamodb, table, {"sku": "A", "sequence": 2}, key="sku")
+        assert not put_if_newer(dynamodb, table, {"sku": "A", "sequence": 1}, key="sku")
