@@ -1,10 +1,12 @@
 """A supplier or an inventory that fails leaves the order open, and lets others come first."""
 
+import re
 from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
+from lambdas.contracts.rows import UnreadableRowError
 from lambdas.purchasing import follow_up as module
 from lambdas.purchasing.follow_up import FollowUpFailedError
 from lambdas.purchasing.store import PurchaseOrders
@@ -53,13 +55,14 @@ def test_refused_delivery_closes_the_order_with_the_reason_and_fails_the_run(
     assert deliver(orders, inventory) == 0
 
 
+@pytest.mark.parametrize("error", ["Sandbox.Timedout", UnreadableRowError.__name__])
 def test_failed_delivery_stays_open_and_others_are_delivered(
-    orders: PurchaseOrders, inventory: Inventory, rows: Rows
+    orders: PurchaseOrders, inventory: Inventory, rows: Rows, error: str
 ):
     raise_purchase_orders(orders, "A", "B")
-    inventory.errors = {"A": "Sandbox.Timedout"}
+    inventory.errors = {"A": error}
 
-    with pytest.raises(FollowUpFailedError, match=r"Sandbox\.Timedout"):
+    with pytest.raises(FollowUpFailedError, match=re.escape(error)):
         deliver(orders, inventory)
     assert [row["state"] for row in rows()] == ["OPEN", "DELIVERED"]
 
