@@ -59,4 +59,11 @@ MUTANTS = (
         "pass",
         found_by=(BY_SEEDS,),
     ),
+    Mutant(
+        "a batch fails at an event that nobody can read",
+        "lambdas.runtime.consumer",
+        "poison[id_] = str(reason)",
+        "raise",
+        found_by=(BY_SEEDS,),
+    ),
 )

@@ -38,7 +38,7 @@ class MailChecks:
         world.buckets.on_put = self._after_put
 
     def _after_event(self, event: Event) -> None:
-        if event["detail-type"] in KINDS_OF_EVENTS:
+        if event["detail-type"] in KINDS_OF_EVENTS and event["detail"]["data"]:
             key = event["detail"]["data"]["order_id"], event["detail-type"]
             self._events.setdefault(key, self._world.kernel.now)
 

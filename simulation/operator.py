@@ -6,6 +6,7 @@ same checks before a repair.
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -24,6 +25,7 @@ from simulators.card_provider.domain import State
 
 UNKNOWN = re.compile(r"EmailOutcomeUnknownError: sending the e-mail (\w+) of order (\w+) began")
 """The error of an invocation that leaves it to a person whether a mail was sent."""
+POISON = "an event that nobody can read"
 SINKS = ("DeadLetters", "Undelivered", "Repair", "FailureRecords")
 """What the names of failure sinks have."""
 LATEST_MAIL = 120
@@ -35,6 +37,8 @@ class Operator:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.purged: set[str] = set()
+        """The sinks in which there was an event that nobody can read, with the reason."""
         self._consumers = {
             queue.dead_letters.name: queue for queue in world.queues.values() if queue.dead_letters
         }
@@ -86,6 +90,10 @@ class Operator:
             return
         content = json.loads(message.body)
         gone = partial(queue.delete, message)
+        if _is_poison(content):
+            self.purged.add(queue.name)
+            gone()
+            return
         match content:
             case {"event": event, "rule": rule}:
                 self._rules[rule].deliver(event)
@@ -160,6 +168,16 @@ class Operator:
                 then()
 
         self._world.functions[function].invoke(payload, done)
+
+
+def _is_poison(content: dict[str, Any]) -> bool:
+    """Whether a dead letter says that its consumer can never read the event POISON."""
+    match content:
+        case {"error": str(error), "requestPayload": payload}:
+            return error.startswith("ContractError") and POISON in json.dumps(payload)
+        case {"reason": str(_), "record": {"kinesis": {"data": str(data)}}}:
+            return POISON in b64decode(data).decode()
+    return False
 
 
 def _forget(batches: dict[str, bytes], key: str) -> None:

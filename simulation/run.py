@@ -16,6 +16,7 @@ from simulation.journey import Note
 from simulation.kernel import Kernel
 from simulation.mail_checks import MailChecks
 from simulation.operator import Operator
+from simulation.poison import Poison
 from simulation.release import Release
 from simulation.scenario import (
     SKUS,
@@ -113,6 +114,7 @@ def _play(world: World, customers: Customers) -> None:
     _plan_release(world)
     operator = Operator(world)
     chance.calm_from = world.start + FAULTY
+    poison = Poison(world, operator)
     WarehouseWorkers(world)
     customers.begin()
     Addresses(world, customers).begin()
@@ -131,6 +133,7 @@ def _play(world: World, customers: Customers) -> None:
     invariants.at_the_end()
     mails.at_the_end()
     views.at_the_end()
+    poison.at_the_end()
 
 
 def _plan_outage(world: World) -> None:

@@ -31,7 +31,7 @@ class ViewChecks:
 
     def _after_event(self, event: Event) -> None:
         source, detail_type, detail, _ = unwrap_event(event)
-        if (source, detail_type) in KNOWN:
+        if (source, detail_type) in KNOWN and detail["data"]:
             metadata, service = detail["metadata"], source.rpartition(".")[2]
             line = metadata["occurred_at"], service, metadata["sequence"], detail_type
             self._events[metadata["subject"]].setdefault(line, detail["data"])
