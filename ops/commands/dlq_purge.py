@@ -1,24 +1,22 @@
 """Delete single dead letters of a queue by their ids.
 
 Without --yes, nothing is deleted: the command shows what would be deleted. Nothing is deleted
-either if one of the ids is not found. A deleted dead letter cannot be restored: keep the output of
-`dlq show --json`.
+either if one of the ids is not found. What Lambda wrote to another queue about the same failed
+invocation, its twin, is deleted with it. A deleted dead letter cannot be restored: keep the output
+of `dlq show --json`.
 
 Ends with 0 when all of them were deleted, or would be.
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from ops.commands import DONE, dlq_show
 from ops.commands.options import add_json_option, add_yes_option
 from ops.deployed import Deployed
-from ops.dlq.decode import DeadLetter
 from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.failure_sinks import FailureSink
 from ops.dlq.purge import Purged, purge
-from ops.dlq.readers import reader_for
 from ops.dlq.selection import find_sink
 from ops.output import print_json, print_text
 from ops.terminal import Terminal
@@ -41,36 +39,32 @@ def arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Find all of the ids first, then delete them while they are leased."""
     sink = find_sink(find_failure_sinks(deployed.templates()), arguments.queue)
-    reader = reader_for(sink, deployed.client)
     purged = Purged()
     try:
-        purge(sink, reader, arguments.id, purged, execute=arguments.yes)
+        purge(sink, deployed, arguments.id, purged, execute=arguments.yes)
     finally:
         if purged.dead_letters:
-            report(purged.dead_letters, sink, purged.deleted, arguments)
+            report(purged, sink, arguments)
     return DONE
 
 
-def report(
-    dead_letters: Sequence[DeadLetter],
-    sink: FailureSink,
-    deleted: Sequence[str],
-    arguments: Namespace,
-) -> None:
+def report(purged: Purged, sink: FailureSink, arguments: Namespace) -> None:
     """Print each dead letter, and whether it was deleted."""
+    found = [(sink, each) for each in purged.dead_letters] + purged.twins
     if arguments.json:
         print_json(
             [
-                {**dlq_show.as_json(each, sink), "deleted": each.message.id in deleted}
-                for each in dead_letters
+                {**dlq_show.as_json(each, at), "deleted": each.message.id in purged.deleted}
+                for at, each in found
             ]
         )
         return
     now, lines = datetime.now(UTC), list[str]()
-    for each in dead_letters:
-        lines += [*dlq_show.describe(each, sink, now=now), ""]
+    for at, each in found:
+        lines += [f"the twin in {at.name}:"] if (at, each) in purged.twins else []
+        lines += [*dlq_show.describe(each, at, now=now), ""]
     if arguments.yes:
-        lines.append(f"{len(deleted)} deleted")
+        lines.append(f"{len(purged.deleted)} deleted")
     else:
-        lines.append(f"{len(dead_letters)} would be deleted; to do it, add --yes")
+        lines.append(f"{len(found)} would be deleted; to do it, add --yes")
     print_text("\n".join(lines))

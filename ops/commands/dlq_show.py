@@ -17,6 +17,7 @@ from ops.deployed import Deployed, OperationError
 from ops.dlq.decode import DeadLetter
 from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.failure_sinks import FailureSink
+from ops.dlq.json_text import parse_json
 from ops.dlq.peek import lease_dead_letters
 from ops.dlq.readers import reader_for
 from ops.dlq.report import describe_plan, not_received
@@ -162,4 +163,10 @@ def summary(event: Any) -> str:
             return f"{kind} {one_line(data)}"
         case {"detail_type": str(kind), "data": data}:
             return f"{kind} {one_line(data)}"
+        case {"requestContext": {"condition": str()}, "requestPayload": asked}:
+            return f"outcome of {summary(asked)}"
+        case {"Records": [{"Sns": {"Message": str(message)}}]} if isinstance(
+            published := parse_json(message), dict
+        ):
+            return summary(published)
     return one_line(event)

@@ -146,9 +146,10 @@ def _purge(
     request: Request, sink: FailureSink, ids: Sequence[str], *, execute: bool
 ) -> list[tuple[str, str, str]]:
     purged = Purged()
-    reader = reader_for(sink, console_of(request).deployed.client)
-    purge(sink, reader, ids, purged, execute=execute)
-    return [(each.message.id, f"delete {summary(each.event)}", "") for each in purged.dead_letters]
+    purge(sink, console_of(request).deployed, ids, purged, execute=execute)
+    found = [(each.message.id, f"delete {summary(each.event)}", "") for each in purged.dead_letters]
+    twins = [(twin.message.id, f"delete the twin in {at.name}", "") for at, twin in purged.twins]
+    return found + twins
 
 
 def _sink(request: Request) -> FailureSink:

@@ -71,7 +71,7 @@ class RedriveRun:
         )
         self._run_where_filled(redrive, self.depths)
         moved = [result.sink for result in self.tally.results if result.moved]
-        for sink in _sinks_of_twins(moved, self.deployed):
+        for sink in sinks_of_twins(moved, self.deployed):
             with self._naming_unreadable(sink):
                 reader = reader_for(sink, self.deployed.client)
                 if reader.depth().total:
@@ -114,7 +114,7 @@ def prepare_redrive(sinks: Sequence[FailureSink], deployed: Deployed) -> Redrive
     )
 
 
-def _sinks_of_twins(sinks: Sequence[FailureSink], deployed: Deployed) -> Sequence[FailureSink]:
+def sinks_of_twins(sinks: Sequence[FailureSink], deployed: Deployed) -> Sequence[FailureSink]:
     """Return all sinks of the functions whose failed asynchronous invocations these sinks get."""
     if not (functions := _asynchronous(sinks)):
         return ()

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from ops.commands import dlq_purge
 from ops.dlq.decode import RawMessage
 from tests.unit.ops.dead_letter_samples import message
 from tests.unit.ops.fakes import FakeSinkReader
@@ -18,7 +17,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> FakeSinkReader:
     reader = FakeSinkReader([message("{}", id=id) for id in ("a", "b", "c", "d\x1b")])
-    monkeypatch.setattr(dlq_purge, "reader_for", lambda *_: reader)
+    monkeypatch.setattr("ops.dlq.purge.reader_for", lambda *_: reader)
     return reader
 
 

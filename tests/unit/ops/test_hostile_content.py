@@ -224,3 +224,14 @@ def test_message_that_no_request_can_carry_fails_alone():
     ).run(at, reader, tally)
 
     assert (len(results), tally.failed, reader.ids) == (2, 2, ["a", "b"])
+
+
+def test_what_one_function_hands_to_another_is_named_by_its_event():
+    confirmed = {"detail-type": "OrderConfirmed", "detail": {"data": {"order_id": "o1"}}}
+    outcome = {"requestContext": {"condition": "Success"}, "requestPayload": confirmed}
+    notice = {"Records": [{"Sns": {"Message": json.dumps(outcome)}}]}
+
+    for handed in (outcome, notice):
+        assert dlq_show.summary(handed) == 'outcome of OrderConfirmed {"order_id": "o1"}'
+    # What anyone may have written there is shown as it is.
+    assert dlq_show.summary({"Records": [{"Sns": {"Message": "}"}}]}).startswith('{"Records"')

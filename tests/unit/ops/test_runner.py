@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ops.dlq import runner
+from ops.dlq import purge, runner
 from ops.dlq.failure_sinks import Mechanism
 from tests.unit.ops.conftest import EmptyDeployed
 from tests.unit.ops.dead_letter_samples import AT, dead_lettered_by, sink
@@ -95,7 +95,8 @@ class FailingInvocations:
         for _ in range(pieces):
             self._fail()
         self.clock.sleep(60)
-        monkeypatch.setattr(runner, "reader_for", lambda at, _: self._reader(at.name))
+        for module in (runner, purge):
+            monkeypatch.setattr(module, "reader_for", lambda at, _: self._reader(at.name))
         client = SimpleNamespace(invoke=self._invoke)
         monkeypatch.setattr(EmptyDeployed, "client", lambda *_: client)
         monkeypatch.setattr("ops.dlq.runner.time.sleep", self.clock.sleep)
@@ -154,6 +155,24 @@ def test_redrive_of_one_queue_deletes_the_twin_in_the_other(
     # The other pair, and that of the invocation that failed again.
     assert function.held == (2, 2)
     assert chosen not in function.readers[queue].ids
+
+
+@pytest.mark.parametrize("yes", [(), ("--yes",)])
+@pytest.mark.parametrize(("queue", "other"), [(EVENTS, RECORDS), (RECORDS, EVENTS)])
+def test_purge_deletes_the_twin_in_the_other_queue(
+    run: Any, monkeypatch: pytest.MonkeyPatch, queue: str, other: str, yes: tuple[str]
+):
+    function = FailingInvocations(monkeypatch, pieces=2)
+    chosen, twin = function.readers[queue].ids[1], function.readers[other].ids[1]
+
+    code, out, _ = run("dlq", "purge", queue, "--id", chosen, *yes)
+
+    assert code == 0
+    assert f"the twin in {other}:\n{twin}\n" in out
+    assert out.splitlines()[-1].startswith("2 deleted" if yes else "2 would be deleted")
+    left = {name for name in (chosen, twin) for r in function.readers.values() if name in r.ids}
+    assert left == (set() if yes else {chosen, twin})
+    assert function.held == ((1, 1) if yes else (2, 2))
 
 
 def test_dry_run_counts_twins_and_deletes_nothing(run: Any, monkeypatch: pytest.MonkeyPatch):
