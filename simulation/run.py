@@ -37,7 +37,7 @@ SHARDS = 8
 ROUND, ROUNDS = 1_800, 150
 """After that an operator comes by once a round, until all is quiet."""
 OUT = (
-    "Orders", "Reservations", "Shipments", "sns", "events", "Backbone", "sesv2", "Notifications",
+    "Orders", "Reservations", "Shipments", "sns", "events", "Backbone", "sesv2", "Invoices",
     "Storefront",
 )  # fmt: skip
 
