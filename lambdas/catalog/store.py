@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lambdas.catalog.domain import Product
-from lambdas.contracts.codec import encode
-from lambdas.contracts.rows import read_row
+from lambdas.contracts.codec import encode, read_row
 from lambdas.runtime.dynamodb import from_item, put_if_unchanged, to_item
 from lambdas.runtime.errors import ConcurrentUpdateError
 from lambdas.runtime.retry import RetryPolicy

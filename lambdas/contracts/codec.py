@@ -1,10 +1,11 @@
 """Encoding of the contracts' dataclasses as plain JSON values, and decoding.
 
 Decoding is tolerant: unknown fields are ignored, so a producer may add fields at any time. A
-missing field, or one of a wrong type or out of its bounds, is an error that names the field.
+missing field, or one of a wrong type or out of its bounds, is an error that names the field. The
+error of a table's row names the row too.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
@@ -33,6 +34,13 @@ class ContractError(Exception):
         self.problems = problems
 
 
+class UnreadableRowError(ContractError):
+    """A row does not fit its contract, because somebody edited it; the text names the row.
+
+    A bad command raises ContractError itself: it stays bad, whereas a row may be mended.
+    """
+
+
 def encode(value: Any) -> dict[str, Any]:
     """Return a contract's dataclass as a plain dictionary, ready for ``json.dumps``."""
     return asdict(value)
@@ -49,6 +57,26 @@ def decode(contract: type[T], data: object) -> T:
     if problems:
         raise ContractError(contract.__name__, problems)
     return value  # type: ignore[no-any-return]
+
+
+def read_row(contract: type[T], row: Mapping[str, Any], *key: str) -> T:
+    """Return a row as a value of its contract. ``key`` has the names of the key's columns.
+
+    Raises:
+        UnreadableRowError: naming the row, and every column that is missing or of a wrong type.
+    """
+    try:
+        return decode(contract, row)
+    except ContractError as error:
+        raise unreadable(contract, row, *key, problems=error.problems) from None
+
+
+def unreadable(
+    contract: type, row: Mapping[str, Any], *key: str, problems: list[str]
+) -> UnreadableRowError:
+    """Return the error that names a row by its key, and these problems."""
+    names = [quoted(str(row.get(name))).strip("'") for name in key]
+    return UnreadableRowError(" ".join([contract.__name__, *names]), problems)
 
 
 def field_types(contract: type) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lambdas.contracts.codec import UnreadableRowError, read_row
 from lambdas.contracts.inventory import ReservationState
-from lambdas.contracts.rows import UnreadableRowError, read_row
 from lambdas.inventory.batches import (
     CAUSES,
     CLOSED,

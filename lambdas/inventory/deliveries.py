@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from lambdas.contracts.codec import ContractError, encode
+from lambdas.contracts.codec import ContractError, encode, read_row
 from lambdas.contracts.inventory import OutOfStock, ReceiveStock
-from lambdas.contracts.rows import read_row
 from lambdas.inventory.domain import Delivery, out_of_stock_message
 from lambdas.inventory.writes import RETRY, movement, transact_lines
 from lambdas.runtime.dynamodb import from_item, to_item

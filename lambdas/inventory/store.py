@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.contracts.codec import encode
+from lambdas.contracts.codec import encode, read_row
 from lambdas.contracts.inventory import ReservationState
-from lambdas.contracts.rows import read_row
 from lambdas.contracts.values import Line
 from lambdas.inventory.busy_skus import BusySkus
 from lambdas.inventory.domain import (

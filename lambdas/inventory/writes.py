@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from lambdas.contracts.codec import UnreadableRowError, read_row
 from lambdas.contracts.inventory import DeliveredLine
-from lambdas.contracts.rows import UnreadableRowError, read_row
 from lambdas.contracts.values import Line
 from lambdas.inventory.batches import SeenStock
 from lambdas.inventory.domain import DEFAULT_MINIMUM, Reservation, index_shard

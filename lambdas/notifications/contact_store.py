@@ -4,8 +4,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lambdas.contracts.codec import encode
-from lambdas.contracts.rows import read_row
+from lambdas.contracts.codec import encode, read_row
 from lambdas.contracts.times import format_time
 from lambdas.notifications.confirmations import (
     MAILS_PER_ADDRESS,

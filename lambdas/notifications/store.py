@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.contracts.codec import encode
-from lambdas.contracts.rows import read_row
+from lambdas.contracts.codec import encode, read_row
 from lambdas.notifications.email_records import SENT, EmailOutcomeUnknownError, EmailRecord
 from lambdas.runtime.dynamodb import from_item, refused_row, to_item
 

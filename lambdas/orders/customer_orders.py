@@ -13,10 +13,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 from lambdas.contracts.bounds import IntegerBounds
-from lambdas.contracts.codec import ContractError, decode, encode
+from lambdas.contracts.codec import ContractError, UnreadableRowError, decode, encode
 from lambdas.contracts.customer_limits import CustomerLimits
 from lambdas.contracts.order_states import TERMINAL_STATES
-from lambdas.contracts.rows import UnreadableRowError
 from lambdas.orders.admission import TooManyOpenOrdersError
 from lambdas.orders.customer_limits import (
     CustomerLimitError,

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lambdas.contracts.codec import encode
+from lambdas.contracts.codec import encode, read_row, unreadable
 from lambdas.contracts.orders_table import EXPIRED_AT, OrderColumn
-from lambdas.contracts.rows import read_row, unreadable
 from lambdas.orders.domain import Order
 
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lambdas.contracts.codec import ContractError, decode, encode
-from lambdas.contracts.rows import read_row
+from lambdas.contracts.codec import ContractError, decode, encode, read_row
 from lambdas.contracts.values import Identifier
 from lambdas.purchasing.domain import SUPPLIER, PurchaseOrder, PurchaseOrderState
 from lambdas.runtime.dynamodb import from_item, put_if_absent, to_attribute, to_item

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lambdas.contracts.codec import encode
-from lambdas.contracts.rows import read_row
+from lambdas.contracts.codec import encode, read_row
 from lambdas.runtime.dynamodb import (
     from_item,
     put_if_absent,

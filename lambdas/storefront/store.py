@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from lambdas.contracts.codec import ContractError, decode, encode
-from lambdas.contracts.rows import read_row
+from lambdas.contracts.codec import ContractError, decode, encode, read_row
 from lambdas.runtime.dynamodb import READ_RETRY, batch_get, from_item, put_if_newer, to_item
 from lambdas.runtime.transactions import CONDITION_FAILED, NOT_VALID
 from lambdas.storefront.availability import Availability

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.contracts.codec import ContractError
+from lambdas.contracts.codec import ContractError, UnreadableRowError
 from lambdas.contracts.event import DESTINATION_DETAIL_TYPE, DESTINATION_SOURCE
 from lambdas.contracts.parsing import parse_event
-from lambdas.contracts.rows import UnreadableRowError
 from lambdas.orders.api import BUSY
 from simulation.functions import Outcome
 from tests.contracts.catalog import EVENTS

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lambdas.contracts.codec import encode
-from lambdas.contracts.rows import read_row
+from lambdas.contracts.codec import encode, read_row
 from lambdas.runtime.dynamodb import put_if_absent, put_if_newer
 from workers.warehouse.domain import Picking, StockLevel
 

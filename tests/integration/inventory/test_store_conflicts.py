@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.contracts.rows import UnreadableRowError
+from lambdas.contracts.codec import UnreadableRowError
 from lambdas.inventory.writes import RETRY
 from tests.support.inventory_tables import Inventory
 from tests.support.spy import Spy, cancelled

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from lambdas.contracts.rows import UnreadableRowError
+from lambdas.contracts.codec import UnreadableRowError
 from lambdas.purchasing import follow_up as module
 from lambdas.purchasing.follow_up import FollowUpFailedError
 from lambdas.purchasing.store import PurchaseOrders
