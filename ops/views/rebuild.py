@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -167,9 +168,10 @@ class Rebuild:
         finally:
             source.stop()
 
-        def follow() -> int:
+        def follow(*, quietly: bool = False) -> int:
             behind = source.follow()
-            say(f"following: {events():,} events, {behind / 1000:,.0f} s behind")
+            if not quietly:
+                say(f"following: {events():,} events, {behind / 1000:,.0f} s behind")
             return behind
 
         def keep_up() -> None:
@@ -177,13 +179,15 @@ class Rebuild:
             if source.is_due:
                 follow()
 
-        def catch_up() -> None:
+        def catch_up(*, quietly: bool = False) -> None:
             source.refresh()
-            while follow():
+            while follow(quietly=quietly):
                 pass
 
         catch_up()
-        equal = {name: self._verify(target, keep_up, catch_up) for name, target in targets.items()}
+        # In turns with what the comparison says, each would begin a new line.
+        again = partial(catch_up, quietly=True)
+        equal = {name: self._verify(target, keep_up, again) for name, target in targets.items()}
         for name, target in targets.items():
             if target.write.unreadable:
                 target.say(f"skipped: {target.write.unreadable:,} records that cannot be used")
@@ -224,7 +228,11 @@ class Rebuild:
             while differing and time.monotonic() < until:
                 catch_up()
                 differing = still_differing(live, idle, differing)
-                say(f"comparing: {len(differing):,} of {found.items:,} items differ")
+                left = max(until - time.monotonic(), 0)
+                say(
+                    f"comparing: {len(differing):,} of {found.items:,} items differ; again for"
+                    f" {left:,.0f} s, because one of the views may be late"
+                )
             if differing:
                 for key in differing[:MAX_KEYS_SHOWN]:
                     say(f"differs: {' '.join(map(str, key))}")

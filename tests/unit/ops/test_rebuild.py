@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from itertools import groupby
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -57,8 +58,13 @@ def rebuilt(monkeypatch: pytest.MonkeyPatch, slots: dict[str, str]) -> Run:
     """Rebuilds views of this source: their tables, live and idle, are given by their names."""
 
     def run(
-        source: RebuildSource, switch: bool = False, **views: tuple[Items, Items]
+        source: RebuildSource,
+        switch: bool = False,
+        said: list[str] | None = None,
+        compare_timeout: timedelta = timedelta(0),
+        **views: tuple[Items, Items],
     ) -> Mapping[str, bool]:
+        lines: list[str] = [] if said is None else said
         found = {}
         for name, items in views.items():
             found[f"{name}Table"], found[f"{name}StandbyTable"] = tables(*items)
@@ -75,8 +81,8 @@ def rebuilt(monkeypatch: pytest.MonkeyPatch, slots: dict[str, str]) -> Run:
         rebuild = Rebuild(
             deployed=cast(Any, deployed),
             views={name: replace(view, name=name) for name in views},
-            progress=lambda _: None,
-            compare_timeout=timedelta(0),
+            progress=lines.append,
+            compare_timeout=compare_timeout,
         )
         return rebuild.run(switch=switch)
 
@@ -103,6 +109,23 @@ def test_each_of_several_views_is_compared_with_its_own_tables(
 
     assert equal == {"Timelines": True, "Sales": False, "Orders": True}
     assert source.backfills == 1
+
+
+@pytest.mark.usefixtures("pauses")
+def test_what_is_compared_again_is_said_in_one_line_that_is_redrawn(rebuilt: Run):
+    said: list[str] = []
+
+    # The terminal begins a new line where the step changes.
+    rebuilt(
+        Source(),
+        said=said,
+        compare_timeout=timedelta(milliseconds=20),
+        Timelines=(Items(3), Items(2)),
+    )
+
+    steps = [line.partition(":")[0] for line in said]
+    assert steps.count("comparing") > 1
+    assert [step for step, _ in groupby(steps)].count("comparing") == 1
 
 
 @pytest.mark.usefixtures("pauses")
