@@ -24,6 +24,7 @@ import boto3
 from botocore.config import Config
 
 from emulator import certificate
+from emulator.directory_check import why_unusable
 
 USED_PERMISSIONS_FILE = "used_permissions.jsonl"
 """The file in a cloud's directory that lists every permission that was used."""
@@ -150,7 +151,8 @@ def running(*, port: int | None = None, account_concurrency: int = 1_000) -> Ite
     # Where the developer is root, PostgreSQL runs as another user and has to pass through.
     directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
     try:
-        check_programs_may_run(directory)
+        if why := why_unusable(directory):
+            raise CloudError(why)
         with _listen(port) as listener:
             certificate_path, key_path = certificate.write(directory)
             cloud = Cloud(
@@ -166,20 +168,6 @@ def running(*, port: int | None = None, account_concurrency: int = 1_000) -> Ite
             _stop(server)
     finally:
         _remove(directory)
-
-
-def check_programs_may_run(directory: Path) -> None:
-    """Check that PostgreSQL's programs may run in a directory: for root they are copied there.
-
-    Raises:
-        CloudError: The directory's file system is mounted noexec.
-    """
-    noexec = getattr(os, "ST_NOEXEC", 0)
-    if os.geteuid() == 0 and os.statvfs(directory).f_flag & noexec:
-        raise CloudError(
-            f"{directory.parent} is mounted noexec, so the database cannot run there: name another"
-            " directory with TMPDIR, or run this as a user who is not root."
-        )
 
 
 def _remove(directory: Path) -> None:

@@ -139,6 +139,9 @@ def _cdk(
         # With it, the app would have its templates validated, which takes as long as to make them.
         "CI": "",
     }
+    if not os.access(Path.home(), os.W_OK):
+        # jsii would keep an unpacked copy of its packages there.
+        environment["JSII_RUNTIME_PACKAGE_CACHE"] = "disabled"
     last: deque[str] = deque(maxlen=_LAST_LINES)
     with (
         subprocess.Popen(

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from emulator.cloud import Cloud, CloudError, check_programs_may_run
+from emulator.cloud import Cloud
+from emulator.directory_check import why_unusable
 
 
 def cloud() -> Cloud:
@@ -19,16 +20,21 @@ def test_each_cloud_has_an_access_key_of_its_own_that_is_not_shown():
 
 
 @pytest.mark.parametrize(
-    ("user", "flags", "message"),
-    [(0, os.ST_NOEXEC, "noexec"), (0, 0, ""), (1000, os.ST_NOEXEC, "")],
+    ("user", "flags", "free", "why"),
+    [
+        (0, os.ST_NOEXEC, 200, "/x is mounted noexec, so the database"),
+        (0, 0, 200, ""),
+        (1000, os.ST_NOEXEC, 200, ""),
+        (1000, 0, 199, "/x has 199 MB free, and the local cloud needs 200"),
+    ],
 )
-def test_noexec_directory_is_refused_for_the_database(
-    monkeypatch: pytest.MonkeyPatch, user: int, flags: int, message: str
+def test_directory_that_cannot_hold_the_cloud_is_refused(
+    monkeypatch: pytest.MonkeyPatch, user: int, flags: int, free: int, why: str
 ):
     monkeypatch.setattr(os, "geteuid", lambda: user)
-    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=flags))
-    if message:
-        with pytest.raises(CloudError, match=f"^/x is mounted {message}, so the database"):
-            check_programs_may_run(Path("/x/orders-1"))
-    else:
-        check_programs_may_run(Path("/x/orders-1"))
+    system = SimpleNamespace(f_flag=flags, f_bavail=free * 1000, f_frsize=1000)
+    monkeypatch.setattr(os, "statvfs", lambda _: system)
+
+    said = why_unusable(Path("/x/orders-1"))
+
+    assert said.startswith(why) and bool(said) == bool(why)

@@ -1,5 +1,6 @@
 """An interrupted deployment ends all that the CDK command line started, and leaves no file."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -62,6 +63,22 @@ def test_app_is_synthesized_without_the_slow_validation_also_in_ci(
     deployment._cdk(cloud, said.append, "synth")
 
     assert said == ["CI: <>, validated: <>, synth --ci"]
+
+
+@pytest.mark.parametrize(("writable", "cache"), [(True, ""), (False, "disabled")])
+def test_app_is_synthesized_also_where_the_home_cannot_be_written(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writable: bool, cache: str
+) -> None:
+    cli, said = tmp_path / "cdk", list[str]()
+    cli.write_text('#!/bin/sh\necho "cache: <$JSII_RUNTIME_PACKAGE_CACHE>"\n')
+    cli.chmod(0o700)
+    monkeypatch.setattr(deployment, "_CLI", cli)
+    monkeypatch.setattr(os, "access", lambda *_: writable)
+    monkeypatch.delenv("JSII_RUNTIME_PACKAGE_CACHE", raising=False)
+
+    deployment._cdk(cloud, said.append, "synth")
+
+    assert said == [f"cache: <{cache}>"]
 
 
 def _runs(process: str) -> bool:
