@@ -53,13 +53,15 @@ https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1
 """
 _WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 EMAIL = (
-    rf"(?=[^@]{{1,{MAX_LOCAL_PART}}}@){_WORD}(\.{_WORD})*@"
+    rf"(?=[^@]{{1,{MAX_LOCAL_PART}}}@)(?!.*=\?){_WORD}(\.{_WORD})*@"
     r"((?!-)[A-Za-z0-9-]{1,63}(?<!-)\.)+(?!-)[A-Za-z0-9-]{2,63}(?<!-)"
 )
 """A valid e-mail address: dots and hyphens stand only between other characters.
 
 SES accepts ASCII only; an internationalized domain has to be given as Punycode.
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html
+``=?`` begins an encoded word, which no address may have. Mail servers that decode it deliver to
+another address than the one that is counted. https://www.rfc-editor.org/rfc/rfc2047#section-5
 """
 LETTERS_AND_MARKS = {"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc"}
 PUNCTUATION_IN_NAMES = " .,'’-·"

@@ -13,7 +13,7 @@ from lambdas.notifications.contacts import WantedContact
     "email",
     [
         *("ada@example.com", "a.b+c@mail.example.co.uk", "x@xn--n3h.net", "a@b-c.3-d.xn--p1ai"),
-        *("-@e.com", f"a@{'b' * 63}.com"),
+        *("-@e.com", f"a@{'b' * 63}.com", "a?=b=c@example.com"),
     ],
 )
 def test_valid_contact_is_parsed(email: str):
@@ -42,6 +42,7 @@ def test_valid_name_is_parsed(name: str):
         *("a@-b.example.com", "a@b-.example.com", "a@-.com", "a@example.-c", "a@example.c-"),
         *("a@.example.com", "a@example.com.", "a@example.c", f"a@{'b' * 64}.com"),
         *("Ada <ada@example.com>", "ada@münchen.de", "ädä@example.com"),
+        *("=?utf-8?q?bob?=@example.com", "=?us-ascii?q?bob=40bank.example=2c?=ada@example.com"),
         *(f"{'a' * 65}@example.com", f"a@{'b' * 63}.{'c' * 63}.{'d' * 63}.{'e' * 63}.com"),
     ],
 )
