@@ -61,7 +61,8 @@ def change_product(
     price. An offer that has not begun and is not requested any more is dropped.
 
     Raises:
-        InvalidRequestError: an offer would end before it begins, or there are too many.
+        InvalidRequestError: an offer would end before it begins, or before now, when customers have
+            just read its price; or there are too many.
     """
     earliest = now + lead_time
     before = stored.offers if stored else ()
@@ -69,12 +70,14 @@ def change_product(
     problems = [
         FieldProblem(
             field=f"offers[{i}].valid_until",
-            problem=f"must be after the offer begins, at {offer.valid_from}",
+            problem=f"must be in the future, after the offer begins at {offer.valid_from}",
         )
         for i, offer in enumerate(wanted)
-        if offer.valid_until and not _starts(offer) < datetime.fromisoformat(offer.valid_until)
+        if offer.valid_until
+        and not max(_starts(offer), now) < datetime.fromisoformat(offer.valid_until)
     ]
-    offers = sorted({*wanted, *_ended(before, wanted, now=now, earliest=earliest)}, key=_order)
+    ended = _ended(before, wanted, now=now, earliest=earliest)
+    offers = sorted({*wanted, *ended}, key=lambda each: (*_order(each), each.valid_until or ""))
     if len(offers) > MAX_OFFERS:
         problem = (
             f"would be {len(offers)}, with those that ended within a day; at most {MAX_OFFERS} fit"

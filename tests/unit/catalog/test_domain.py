@@ -99,6 +99,17 @@ class TestEnding:
         begins = minutes(minute + 2)
         assert periods(changed) == [(255, minutes(2), begins), (295, begins, None)]
 
+    @pytest.mark.parametrize("ends", [4, 10])
+    def test_end_of_a_running_offer_that_is_over_is_named(self, ends: float):
+        """Customers have just read its price, which is honoured for a while after its end."""
+        running = put(None, wanted(255))
+        ended = wanted(255, ends=NOW + timedelta(minutes=ends))
+
+        with pytest.raises(InvalidRequestError) as bad:
+            put(running, wanted(295), ended, at=NOW + timedelta(minutes=10))
+
+        assert [problem.field for problem in bad.value.errors] == ["offers[1].valid_until"]
+
     def test_offer_that_has_not_begun_is_dropped(self):
         coming = put(None, wanted(2_550))
 
@@ -143,3 +154,13 @@ class TestEvent:
 
         assert again is first
         assert event_for_change(first, again) is None
+
+    def test_offers_that_differ_only_in_their_ends_are_no_change_either(self):
+        """Were they in another order each time, each request would publish an event."""
+        ends = [NOW + timedelta(hours=hour) for hour in range(1, 9)]
+        first = put(None, *(wanted(255, ends=end) for end in ends))
+
+        again = put(first, *(wanted(255, ends=end) for end in reversed(ends)))
+
+        assert [ended for _, _, ended in periods(first)] == list(map(format_time, ends))
+        assert again is first
