@@ -1,13 +1,16 @@
-"""Sign-up at user pools, and the tokens that HTTP APIs accept.
+"""Sign-up at user pools, the identity of their users, and the tokens that HTTP APIs accept.
 
-AWS: if only administrators may create users, SignUp is refused. A refresh token is encrypted, so no
-authorizer accepts it.
+AWS: if only administrators may create users, SignUp is refused. A user's ``sub`` never changes. A
+refresh token is encrypted, so no authorizer accepts it.
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUserConfigType.html
+https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
-MiniStack 1.5.33: anybody may sign up; a refresh token is a signed token like an access token.
-Can go: when MiniStack refuses both.
+MiniStack 1.5.33: anybody may sign up; users may take the ``sub`` of others, and get tokens with it;
+a refresh token is a signed token like an access token.
+Can go: when MiniStack refuses all three.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import error_response_json
@@ -19,7 +22,7 @@ from emulator.patches._seams import seam
 def install() -> None:
     """Refuse SignUp if only administrators may create users.
 
-    Refuse refresh tokens in authorizers.
+    Refuse changes of a user's ``sub``, and refresh tokens in authorizers.
     """
     sign_up = seam(cognito, "_sign_up", "data")
     validate = seam(
@@ -46,4 +49,17 @@ def install() -> None:
         return claims, scopes, refusal
 
     cognito._sign_up = signed_up
+    for name in ("_update_user_attributes", "_admin_update_user_attributes"):
+        setattr(cognito, name, _keeping_sub(seam(cognito, name, "data")))
     apigateway._validate_jwt_authorizer = validated
+
+
+def _keeping_sub(update: Callable[..., Any]) -> Callable[..., Any]:
+    def updated(data: dict[str, Any]) -> Any:
+        if any(each.get("Name") == "sub" for each in data.get("UserAttributes") or ()):
+            return error_response_json(
+                "InvalidParameterException", "user.sub: Attribute cannot be updated.", 400
+            )
+        return update(data)
+
+    return updated
