@@ -1,13 +1,16 @@
 """Sign-up at user pools, the identity of their users, and the tokens that HTTP APIs accept.
 
 AWS: if only administrators may create users, SignUp is refused. A user's ``sub`` never changes. A
-refresh token is encrypted, so no authorizer accepts it.
+password is reset by a random code, sent to an address that was verified. A refresh token is
+encrypted, so no authorizer accepts it.
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUserConfigType.html
 https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
+https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ForgotPassword.html
 MiniStack 1.5.33: anybody may sign up; users may take the ``sub`` of others, and get tokens with it;
-a refresh token is a signed token like an access token.
-Can go: when MiniStack refuses all three.
+the code is 654321, for any user, so anybody may set a password; a refresh token is a signed token
+like an access token.
+Can go: when MiniStack refuses all four.
 """
 
 from collections.abc import Callable
@@ -22,9 +25,11 @@ from emulator.patches._seams import seam
 def install() -> None:
     """Refuse SignUp if only administrators may create users.
 
-    Refuse changes of a user's ``sub``, and refresh tokens in authorizers.
+    Refuse changes of a user's ``sub``, codes for users without a verified address, and refresh
+    tokens in authorizers.
     """
     sign_up = seam(cognito, "_sign_up", "data")
+    forget = seam(cognito, "_forgot_password", "data")
     validate = seam(
         apigateway,
         "_validate_jwt_authorizer",
@@ -42,6 +47,14 @@ def install() -> None:
                 )
         return sign_up(data)
 
+    def forgot(data: dict[str, Any]) -> Any:
+        answer = forget(data)
+        pool, _ = cognito._pool_for_client(data.get("ClientId"))
+        user, _ = cognito._resolve_user(pool, data.get("Username")) if pool else (None, None)
+        if user and not _is_verified(user):
+            user.pop("_reset_code", None)
+        return answer
+
     async def validated(route: Any, authorizer: Any, headers: Any, query_params: Any) -> Any:
         claims, scopes, refusal = await validate(route, authorizer, headers, query_params)
         if claims and claims.get("token_use") == "refresh":
@@ -49,6 +62,7 @@ def install() -> None:
         return claims, scopes, refusal
 
     cognito._sign_up = signed_up
+    cognito._forgot_password = forgot
     for name in ("_update_user_attributes", "_admin_update_user_attributes"):
         setattr(cognito, name, _keeping_sub(seam(cognito, name, "data")))
     apigateway._validate_jwt_authorizer = validated
@@ -63,3 +77,8 @@ def _keeping_sub(update: Callable[..., Any]) -> Callable[..., Any]:
         return update(data)
 
     return updated
+
+
+def _is_verified(user: dict[str, Any]) -> bool:
+    verified = {"email_verified", "phone_number_verified"}
+    return any(each["Name"] in verified and each["Value"] == "true" for each in user["Attributes"])

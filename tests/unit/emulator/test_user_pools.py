@@ -7,8 +7,12 @@ from ministack.services import apigateway, cognito
 
 from emulator.patches import user_pools
 
+PASSWORD = "Aa1!aaaaaaaa"
 REPLACED = {
-    cognito: ("_sign_up", "_update_user_attributes", "_admin_update_user_attributes"),
+    cognito: (
+        *("_sign_up", "_update_user_attributes", "_admin_update_user_attributes"),
+        "_forgot_password",
+    ),
     apigateway: ("_validate_jwt_authorizer",),
 }
 
@@ -38,35 +42,69 @@ def answer(call: Any, **request: Any) -> tuple[int, Any]:
     return status, json.loads(body)
 
 
+def make_user(name: str, **attributes: str) -> tuple[str, str]:
+    """Make a user of a new pool; return the pool's id and its client's."""
+    _, created = answer(cognito._create_user_pool, PoolName="p")
+    pool = created["UserPool"]["Id"]
+    _, made = answer(
+        cognito._create_user_pool_client,
+        UserPoolId=pool,
+        ClientName="c",
+        PreventUserExistenceErrors="ENABLED",
+    )
+    named = [{"Name": key, "Value": value} for key, value in attributes.items()]
+    user = {"UserPoolId": pool, "Username": name}
+    answer(cognito._admin_create_user, **user, UserAttributes=named)
+    answer(cognito._admin_set_user_password, **user, Password=PASSWORD, Permanent=True)
+    return pool, made["UserPoolClient"]["ClientId"]
+
+
 def test_user_cannot_become_another_one(monkeypatch: pytest.MonkeyPatch):
     """A token's ``sub`` is the customer: whose orders are read, cancelled and mailed."""
     restore_at_the_end(monkeypatch)
     user_pools.install()
-    _, created = answer(cognito._create_user_pool, PoolName="p")
-    pool, password = created["UserPool"]["Id"], "Aa1!aaaaaaaa"
-    flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
-    _, app = answer(
-        cognito._create_user_pool_client, UserPoolId=pool, ClientName="c", ExplicitAuthFlows=flows
-    )
-    eve = {"UserPoolId": pool, "Username": "eve"}
-    answer(cognito._admin_create_user, **eve)
-    answer(cognito._admin_set_user_password, **eve, Password=password, Permanent=True)
+    pool, app = make_user("eve")
     _, signed_in = answer(
         cognito._initiate_auth,
         AuthFlow="USER_PASSWORD_AUTH",
-        ClientId=app["UserPoolClient"]["ClientId"],
-        AuthParameters={"USERNAME": "eve", "PASSWORD": password},
+        ClientId=app,
+        AuthParameters={"USERNAME": "eve", "PASSWORD": PASSWORD},
     )
     token = signed_in["AuthenticationResult"]["AccessToken"]
     _, before = answer(cognito._get_user, AccessToken=token)
 
     victim = {"UserAttributes": [{"Name": "sub", "Value": "victim"}]}
     refused = answer(cognito._update_user_attributes, AccessToken=token, **victim)
-    refused_to_operators = answer(cognito._admin_update_user_attributes, **eve, **victim)
+    by_administrator = {"UserPoolId": pool, "Username": "eve", **victim}
+    refused_again = answer(cognito._admin_update_user_attributes, **by_administrator)
 
-    assert refused == refused_to_operators
+    assert refused == refused_again
     assert refused[0] == 400
     assert refused[1]["message"] == "user.sub: Attribute cannot be updated."
     assert answer(cognito._get_user, AccessToken=token) == (200, before)
     named = {"UserAttributes": [{"Name": "name", "Value": "Eve"}]}
     assert answer(cognito._update_user_attributes, AccessToken=token, **named)[0] == 200
+
+
+@pytest.mark.parametrize("verified", ["true", "false", None])
+def test_password_is_reset_only_by_a_code_to_a_verified_address(
+    monkeypatch: pytest.MonkeyPatch, verified: str | None
+):
+    """MiniStack's code is always the same, so anybody knows it."""
+    restore_at_the_end(monkeypatch)
+    user_pools.install()
+    attributes = {"email": "ada@example.com", "email_verified": verified} if verified else {}
+    pool, app = make_user("ada", **attributes)
+
+    user = cognito._user_pools[pool]["_users"]["ada"]
+    (sub,) = (each["Value"] for each in user["Attributes"] if each["Name"] == "sub")
+
+    known, by_sub, unknown = (
+        answer(cognito._forgot_password, ClientId=app, Username=name)
+        for name in ("ada", sub, "nobody")
+    )
+
+    assert ("_reset_code" in user) is (verified == "true")
+    assert by_sub == known
+    assert known[0] == unknown[0] == 200
+    assert known[1].keys() == unknown[1].keys()
