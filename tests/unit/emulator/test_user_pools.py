@@ -11,7 +11,7 @@ PASSWORD = "Aa1!aaaaaaaa"
 REPLACED = {
     cognito: (
         *("_sign_up", "_update_user_attributes", "_admin_update_user_attributes"),
-        "_forgot_password",
+        *("_forgot_password", "_password_auth_result", "_respond_to_auth_challenge"),
     ),
     apigateway: ("_validate_jwt_authorizer",),
 }
@@ -108,3 +108,38 @@ def test_password_is_reset_only_by_a_code_to_a_verified_address(
     assert by_sub == known
     assert known[0] == unknown[0] == 200
     assert known[1].keys() == unknown[1].keys()
+
+
+CHALLENGES = ("NEW_PASSWORD_REQUIRED", "SOFTWARE_TOKEN_MFA", "MFA_SETUP")
+
+
+@pytest.mark.parametrize("challenge", CHALLENGES)
+def test_challenge_is_answered_only_by_who_had_it(monkeypatch: pytest.MonkeyPatch, challenge: str):
+    """Who had it has given the password of the user."""
+    restore_at_the_end(monkeypatch)
+    user_pools.install()
+    pool, app = make_user("ada")
+    bob = {"UserPoolId": pool, "Username": "bob"}
+    answer(cognito._admin_create_user, **bob, TemporaryPassword=PASSWORD)
+    _, challenged = answer(
+        cognito._initiate_auth,
+        AuthFlow="USER_PASSWORD_AUTH",
+        ClientId=app,
+        AuthParameters={"USERNAME": "bob", "PASSWORD": PASSWORD},
+    )
+
+    def respond(user: str, session: str | None) -> int:
+        status, _ = answer(
+            cognito._respond_to_auth_challenge,
+            ClientId=app,
+            ChallengeName=challenge,
+            Session=session,
+            ChallengeResponses={"USERNAME": user, "NEW_PASSWORD": "Bb2?bbbbbbbb"},
+        )
+        return status
+
+    assert [respond("ada", session) for session in (None, "x", challenged["Session"])] == [400] * 3
+    assert respond("nobody", None) == 400
+    assert cognito._user_pools[pool]["_users"]["ada"]["_password"] == PASSWORD
+    expected = 200 if challenge == challenged["ChallengeName"] else 400
+    assert respond("bob", challenged["Session"]) == expected
