@@ -58,7 +58,8 @@ Lines = Annotated[tuple[Line, ...], ArrayBounds(minimum=1, maximum=MAX_SKUS)]
 MINOR_UNIT_DIGITS = dict.fromkeys(
     ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
      "VUV", "XAF", "XOF", "XPF"), 0,
-) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)  # fmt: skip
+) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3,
+) | {"CLF": 4, "UYW": 4}  # fmt: skip
 """The digits of a currency's minor unit (ISO 4217), where there are not two.
 https://www.iso.org/iso-4217-currency-codes.html
 """
