@@ -43,32 +43,33 @@ class EmailRecords:
     def mark_sent(self, record: EmailRecord, message_id: str, *, now: str) -> EmailRecord:
         """Record that SES accepted the e-mail; return the record as it is now.
 
+        If the customer was erased meanwhile, the record does not get SES's id of the e-mail.
+
         Raises:
             EmailOutcomeUnknownError: the record is gone, or another attempt's. It is not changed.
         """
-        try:
-            response = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=to_item({"order_id": record.order_id, "kind": record.kind}),
-                UpdateExpression="SET #state = :sent, changed_at = :now, message_id = :message_id",
-                ConditionExpression="claim = :claim",
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=to_item(
-                    {
-                        ":sent": SENT,
-                        ":now": now,
-                        ":message_id": message_id,
-                        ":claim": record.claim,
-                    }
-                ),
-                ReturnValues="ALL_NEW",
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            raise EmailOutcomeUnknownError(
-                f"the e-mail {record.kind} of order {record.order_id} was sent as {message_id}, "
-                "and its record was changed by another"
-            ) from None
-        return _record(from_item(response["Attributes"]))
+        values = {":sent": SENT, ":now": now, ":claim": record.claim}
+        for more, condition, id in (
+            (", message_id = :id", " AND attribute_exists(customer_id)", {":id": message_id}),
+            ("", "", {}),
+        ):
+            try:
+                response = self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=to_item({"order_id": record.order_id, "kind": record.kind}),
+                    UpdateExpression=f"SET #state = :sent, changed_at = :now{more}",
+                    ConditionExpression=f"claim = :claim{condition}",
+                    ExpressionAttributeNames={"#state": "state"},
+                    ExpressionAttributeValues=to_item({**values, **id}),
+                    ReturnValues="ALL_NEW",
+                )
+            except self._dynamodb.exceptions.ConditionalCheckFailedException:
+                continue
+            return _record(from_item(response["Attributes"]))
+        raise EmailOutcomeUnknownError(
+            f"the e-mail {record.kind} of order {record.order_id} was sent as {message_id}, "
+            "and its record was changed by another"
+        )
 
     def delete(self, record: EmailRecord) -> None:
         """Delete the record of an e-mail that SES rejected, so that it may be tried again."""

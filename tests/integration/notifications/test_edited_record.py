@@ -1,4 +1,4 @@
-"""A record of an e-mail that somebody edited while the e-mail was sent; an edited contact."""
+"""A record of an e-mail that changed while the e-mail was sent; an edited contact."""
 
 from typing import Any
 
@@ -29,6 +29,17 @@ def test_record_that_is_gone_or_anothers_is_not_marked_as_sent(
 
     row = mailer.dynamodb.get_item(TableName=mailer.records_table, Key=key).get("Item", {})
     assert row == (key | left if left else {})
+
+
+def test_customer_who_is_erased_while_a_mail_is_sent_is_not_in_its_record(mailer: Mailer):
+    erasure = Erasure(contacts=mailer.contacts, records=mailer.records)
+    mailer.ses.first = lambda: erasure.erase("ada")
+
+    assert mailer.send().state == "SENT"
+
+    (row,) = mailer.dynamodb.scan(TableName=mailer.records_table)["Items"]
+    assert "customer_id" not in row
+    assert "message_id" not in row
 
 
 def test_contact_that_cannot_be_read_is_previewed_and_erased(mailer: Mailer):
