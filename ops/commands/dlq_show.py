@@ -163,6 +163,8 @@ def summary(event: Any) -> str:
             return f"{kind} {one_line(data)}"
         case {"detail_type": str(kind), "data": data}:
             return f"{kind} {one_line(data)}"
+        case {"detail-type": str(kind), "detail": detail}:
+            return f"{kind} {one_line(detail)}"
         case {"requestContext": {"condition": str()}, "requestPayload": asked}:
             return f"outcome of {summary(asked)}"
         case {"Records": [{"Sns": {"Message": str(message)}}]} if isinstance(

@@ -235,3 +235,9 @@ def test_what_one_function_hands_to_another_is_named_by_its_event():
         assert dlq_show.summary(handed) == 'outcome of OrderConfirmed {"order_id": "o1"}'
     # What anyone may have written there is shown as it is.
     assert dlq_show.summary({"Records": [{"Sns": {"Message": "}"}}]}).startswith('{"Records"')
+
+
+def test_event_that_has_no_data_is_named_and_shown_without_its_envelope():
+    event = {"version": "0", "detail-type": "OrderPicked", "detail": {"nonsense": 1}}
+
+    assert dlq_show.summary(event) == 'OrderPicked {"nonsense": 1}'
