@@ -5,11 +5,13 @@ dies in between, the next run receives them again, which inventory ignores, and 
 """
 
 from collections import Counter
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.contracts.codec import ContractError, encode
+from lambdas.contracts.times import format_time
 from lambdas.purchasing.domain import PurchaseOrder, PurchaseOrderState, delivery_command
 from lambdas.purchasing.store import PurchaseOrders
 from lambdas.purchasing.supplier import Confirmed, Supplier, SupplierError
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 MAX_ORDERS = 100
 """How many orders a run follows up at most; the next run does the rest."""
+ASKED_AGAIN_AFTER = timedelta(days=1)
+"""When an order is sent again at the latest: a supplier may correct the date that it promised."""
 
 
 class FollowUpFailedError(Exception):
@@ -50,10 +54,10 @@ class FollowUp:
         """Follow up on the due orders, and return how many were delivered.
 
         An order that is not needed, because another one is on its way, is not sent but closed. One
-        that the supplier confirms is due again at its delivery date. If inventory refuses
-        an order's goods, the order is closed with the reason. If the supplier or inventory fails,
-        or the row is no order, it is tried again after the orders that are due by then. One order's
-        failure does not delay the others.
+        that the supplier confirms is due again at its delivery date, or after a day. If inventory
+        refuses an order's goods, the order is closed with the reason. If the supplier or inventory
+        fails, or the row is no order, it is tried again after the orders that are due by then. One
+        order's failure does not delay the others.
 
         Raises:
             FollowUpFailedError: names the refused and failed orders, after all were tried.
@@ -92,7 +96,8 @@ class FollowUp:
             self._orders.note_sending(id, now=now)
         answer = self._supplier.send(order)
         if isinstance(answer, Confirmed):
-            self._orders.postpone(id, until=max(answer.due_at, now))
+            latest = format_time(datetime.fromisoformat(now) + ASKED_AGAIN_AFTER)
+            self._orders.postpone(id, until=min(max(answer.due_at, now), latest))
             return "confirmed", ""
         self._orders.note_receipt(id, now=now)
         problem, final = self._receive(order)

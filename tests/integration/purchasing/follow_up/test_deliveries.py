@@ -1,11 +1,12 @@
 """Purchase orders are sent, and their goods arrive once, wherever a run is cut off."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from lambdas.contracts.times import format_time
 from lambdas.purchasing import follow_up as module
 from lambdas.purchasing.domain import plan_purchase_order
 from lambdas.purchasing.store import PurchaseOrders
@@ -54,6 +55,18 @@ def test_confirmed_order_is_sent_again_when_it_is_due_and_not_before(
     first, second = supplier.sent
     assert (first.purchase_order_id, first.quantity) == (second.purchase_order_id, second.quantity)
     assert inventory.units == {"A": 5}
+
+
+def test_supplier_that_promises_a_far_day_is_asked_again_the_next_day(
+    orders: PurchaseOrders, inventory: Inventory, rows: Rows
+):
+    raise_purchase_orders(orders, "A")
+    supplier = Deliverer(Confirmed("2199-01-01T00:00:00.000Z"))
+    deliver(orders, inventory, supplier=supplier)
+
+    tomorrow = format_time(datetime.fromisoformat(NOW) + timedelta(days=1))
+    assert [row["check_after"] for row in rows()] == [tomorrow]
+    assert deliver(orders, inventory, now=tomorrow, supplier=supplier) == 1
 
 
 def test_run_is_bounded_and_the_next_does_the_rest(
