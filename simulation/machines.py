@@ -6,21 +6,38 @@ https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emulator.delivery_rules.step_functions_timing import execution_timeout, retry_delay
 from simulation import chance as kinds
 from simulation.chance import Chance
 from simulation.expressions import StateError, evaluate, names
-from simulation.functions import Outcome
+from simulation.functions import Done, Outcome
 from simulation.kernel import Kernel, Process, Signal
 
+if TYPE_CHECKING:
+    from simulation.tables import Tables
+
 State = Mapping[str, Any]
-Perform = Callable[[Any, Callable[[Outcome], None]], None]
+Perform = Callable[[Any, Done], None]
 """Carries a task out with its arguments; errors have Step Functions' names."""
 TASK_FAULTS = (
     kinds.THROTTLE, kinds.BEFORE, kinds.SERVER_ERROR, kinds.LOST, kinds.LATE, kinds.STOP,
 )  # fmt: skip
+
+
+def update_item(tables: "Tables") -> Perform:
+    """Return what carries DynamoDB's task out."""
+
+    def perform(arguments: Mapping[str, Any], done: Done) -> None:
+        answer = tables.perform("update_item", arguments)
+        if isinstance(answer, Exception):
+            code = answer.response["Error"]["Code"]  # type: ignore[attr-defined]
+            done(Outcome(error=f"DynamoDB.{code}"))
+        else:
+            done(Outcome(payload=answer))
+
+    return perform
 
 
 @dataclass(slots=True)

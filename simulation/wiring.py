@@ -10,7 +10,7 @@ from emulator.delivery_rules.retry_policies import Limits
 from simulation.bus import Bus, Deliver, Event, Target, Topic
 from simulation.functions import AsyncSettings, Done, Function, Outcome
 from simulation.kinesis import Stream
-from simulation.machines import Machine
+from simulation.machines import Machine, update_item
 from simulation.patterns import matches
 from simulation.queues import LambdaConsumer, Queue
 from simulation.streams import StreamMapping
@@ -126,7 +126,7 @@ class Wiring:
             json.loads(own["DefinitionString"]),
             express=own.get("StateMachineType") == "EXPRESS",
             tasks={
-                "arn:aws:states:::dynamodb:updateItem": self._update_item,
+                "arn:aws:states:::dynamodb:updateItem": update_item(self._world.tables),
                 "arn:aws:states:::lambda:invoke": self._invoke_task,
                 "arn:aws:states:::sqs:sendMessage": self._send_message,
             },
@@ -134,14 +134,6 @@ class Wiring:
             chance=self._chance,
             note=self._world.journey.note,
         )
-
-    def _update_item(self, arguments: Mapping[str, Any], done: Done) -> None:
-        answer = self._world.tables.perform("update_item", arguments)
-        if isinstance(answer, Exception):
-            code = answer.response["Error"]["Code"]  # type: ignore[attr-defined]
-            done(Outcome(error=f"DynamoDB.{code}"))
-        else:
-            done(Outcome(payload=answer))
 
     def _invoke_task(self, arguments: Mapping[str, Any], done: Done) -> None:
         def named(outcome: Outcome) -> None:

@@ -1,18 +1,17 @@
 """Deliveries to all consumers in this process, and the sagas that events start."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from simulation.functions import Outcome
-from simulation.machines import Machine
+from simulation.functions import Done, Outcome
+from simulation.machines import Machine, update_item
 from simulation.patterns import matches
 from tests.support.in_process_consumers import Consumer, Consumers
 from tests.support.lived_platform import COMMAND, SAGA, LivedPlatform, Play
 from tests.support.source_records import DESTINATION
 
-Done = Callable[[Outcome], None]
 LONGEST = 3_600
 """How many seconds a saga may take."""
 
@@ -34,7 +33,7 @@ class LivedConsumers(Consumers):
                 json.loads(each.properties["DefinitionString"]),
                 express=False,
                 tasks={
-                    "arn:aws:states:::dynamodb:updateItem": self._update_item,
+                    "arn:aws:states:::dynamodb:updateItem": update_item(self._lived.tables),
                     "arn:aws:states:::lambda:invoke": self._call,
                     "arn:aws:states:::sqs:sendMessage": lambda _, done: done(Outcome(payload={})),
                 },
@@ -77,14 +76,6 @@ class LivedConsumers(Consumers):
             Play(reader=machine.short, kind=SAGA, content=detail, invoke=invoke, state=None)
         )
         keep(invoke(detail))
-
-    def _update_item(self, arguments: Mapping[str, Any], done: Done) -> None:
-        answer = self._lived.tables.perform("update_item", arguments)
-        if isinstance(answer, Exception):
-            code = answer.response["Error"]["Code"]  # type: ignore[attr-defined]
-            done(Outcome(error=f"DynamoDB.{code}"))
-        else:
-            done(Outcome(payload=answer))
 
     def _call(self, arguments: Mapping[str, Any], done: Done) -> None:
         function = self._lived.functions[arguments["FunctionName"]]
