@@ -37,7 +37,7 @@ up: setup api-docs ## the platform on this machine, until Ctrl-C (ORDERS=file.cs
 chaos: setup ## orders while all that lies between them and the local cloud fails, then everything put right (SEED=7 ORDERS=300 EXPRESS=1)
 	@python -m demo chaos $(if $(SEED),--seed $(SEED)) $(if $(EXPRESS),--express) $(ORDERS_OPTION) $(if $(PORT),--port $(PORT))
 
-check: setup python ## lint, types, contracts and every test that needs no local cloud
+check: setup python ## lint, types, contracts and the tests that need no local cloud and take no minutes
 	@$(MAKE) --jobs 2 lint types contracts unit
 
 python:

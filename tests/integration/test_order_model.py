@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from simulation.exploration import Explored, Move, explore
+from simulation.exploration import Move, explore
 from simulation.mutants import explore_model
 from simulation.order_model import CONSUMERS, OrderModel
 from simulation.order_rules import is_end, problem_of, starts
@@ -24,26 +24,25 @@ def model() -> Iterator[OrderModel]:
         yield OrderModel(handlers, executions=2)
 
 
-def explored(model: OrderModel, **bounds: int) -> Explored[World]:
-    return explore(starts(**bounds), model.moves, problem_of=problem_of, is_end=is_end)
-
-
-def test_every_promise_holds_with_a_cancellation_and_a_dispute_at_any_moment(
-    model: OrderModel,
+@pytest.mark.parametrize(
+    ("faults", "disputes", "more_than"),
+    [
+        pytest.param(0, 1, 5_000, id="a dispute"),
+        pytest.param(1, 0, 15_000, id="a fault"),
+    ],
+)
+def test_every_promise_holds_with_this_and_a_cancellation_at_any_moment(
+    model: OrderModel, faults: int, disputes: int, more_than: int
 ) -> None:
-    found = explored(model, faults=0, cancellations=1, disputes=1)
+    found = explore(
+        starts(faults=faults, cancellations=1, disputes=disputes),
+        model.moves,
+        problem_of=problem_of,
+        is_end=is_end,
+    )
 
     assert (found.problem, found.journey) == ("", ())
-    assert found.states > 5_000
-
-
-def test_every_promise_holds_with_a_fault_and_a_cancellation_at_any_moment(
-    model: OrderModel,
-) -> None:
-    found = explored(model, faults=1, cancellations=1, disputes=0)
-
-    assert (found.problem, found.journey) == ("", ())
-    assert found.states > 15_000
+    assert found.states > more_than
 
 
 def test_every_event_and_every_answer_of_an_action_is_seen(model: OrderModel) -> None:
