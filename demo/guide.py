@@ -22,27 +22,35 @@ EXPORTED = (
 
 FUNCTIONS = r"""
 customer_token() {
-  curl -s --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL" \
-    -H 'X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth' \
-    -H 'Content-Type: application/x-amz-json-1.1' \
-    -d '{"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": "'"$COGNITO_CLIENT"'",
-         "AuthParameters": {"USERNAME": "'"$CUSTOMER"'", "PASSWORD": "'"$PASSWORD"'"}}' |
+  printf '{"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": "%s",
+    "AuthParameters": {"USERNAME": "%s", "PASSWORD": "%s"}}' \
+    "$COGNITO_CLIENT" "$CUSTOMER" "$PASSWORD" |
+    curl -s --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL" -d @- \
+      -H 'X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth' \
+      -H 'Content-Type: application/x-amz-json-1.1' |
     sed -E 's/.*"AccessToken": *"([^"]+)".*/\1/'
 }
 operator_token() {
-  curl -s --cacert "$AWS_CA_BUNDLE" "$OPERATORS_TOKEN_URL" \
-    -u "$OPERATORS_CLIENT:$OPERATORS_SECRET" -d grant_type=client_credentials |
+  printf 'user = "%s:%s"\n' "$OPERATORS_CLIENT" "$OPERATORS_SECRET" |
+    curl -s --cacert "$AWS_CA_BUNDLE" "$OPERATORS_TOKEN_URL" -K - -d grant_type=client_credentials |
     sed -E 's/.*"access_token": *"([^"]+)".*/\1/'
 }
 call() {
   token=$1 && shift
-  curl -s --cacert "$AWS_CA_BUNDLE" -H "Authorization: Bearer $token" \
+  printf 'Authorization: Bearer %s\n' "$token" | curl -s --cacert "$AWS_CA_BUNDLE" -H @- \
     -H 'Content-Type: application/json' "$API$@" && echo
 }
 api() { call "$(customer_token)" "$@"; }
 operator() { call "$(operator_token)" "$@"; }
+mails() {
+  printf 'x-orders-key: %s\n' "$AWS_ACCESS_KEY_ID" | curl -s --cacert "$AWS_CA_BUNDLE" -H @- \
+    "$AWS_ENDPOINT_URL/_ministack/ses/messages" && echo
+}
 """
-"""Calls of the HTTP API as a customer and as an operator. They sign in each time: tokens expire."""
+"""Calls of the HTTP API as a customer and as an operator. They sign in each time: tokens expire.
+
+Secrets reach curl by its standard input: every user of the machine can read its command line.
+"""
 
 
 def explain(
@@ -106,8 +114,7 @@ Read its events, and put one of your own (docs/tour.md shows each part of the pl
 
 See the mails that were sent; none has left this machine:
 
-  curl -s --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL/_ministack/ses/messages" \\
-    -H "x-orders-key: $AWS_ACCESS_KEY_ID"
+  mails
 
 After an edit (workers whose code changed are replaced some seconds later):
 

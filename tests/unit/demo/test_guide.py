@@ -1,4 +1,5 @@
 import io
+import os
 import re
 import shlex
 import sqlite3
@@ -71,6 +72,24 @@ def test_a_shell_reads_the_settings_and_has_the_calls_of_the_api(tmp_path: Path)
     assert said.stdout.split() == ["api", "operator", "EventBus"]
 
 
+def test_no_secret_is_on_a_command_line_that_other_users_can_read(tmp_path: Path):
+    _, settings, path = explained(tmp_path)
+    record = """curl() { printf '%s\\n' "$*" >> arguments; cat >> input; echo "$answer"; }"""
+    answer = '{"AccessToken": "customers-token", "access_token": "operators-token"}'
+    subprocess.run(
+        ["sh", "-c", f". {path}; {record}; api /orders; operator /sales; mails"],
+        env={"PATH": os.defpath, "answer": answer},
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    arguments, given = (tmp_path / "arguments").read_text(), (tmp_path / "input").read_text()
+    secrets = [settings[name] for name in ("PASSWORD", "OPERATORS_SECRET", "AWS_ACCESS_KEY_ID")]
+    secrets += ["Bearer customers-token", "Bearer operators-token"]
+    assert [secret for secret in secrets if secret in arguments] == []
+    assert [secret for secret in secrets if secret not in given] == []
+
+
 def test_address_of_the_console_is_shown_first(tmp_path: Path):
     shown, _, _ = explained(tmp_path)
 
@@ -86,6 +105,7 @@ def test_every_route_and_the_operators_command_are_shown(tmp_path: Path):
         "/sales?per=product&day=",
         "operator /products/85123A -X PUT",
         "python -m ops --help",
+        "  mails\n",
     ):
         assert use in shown
     assert set(re.findall(r"\$([A-Z_]+)", shown)) <= set(settings)
