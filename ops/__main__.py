@@ -59,10 +59,10 @@ from ops.commands import (
     view_rebuild,
 )
 from ops.deployed import OperationError, deployed
-from ops.output import one_line, open_closed_outputs, printable
+from ops.output import one_line, open_closed_outputs, printable, with_notes
 from ops.terminal import Terminal
 
-INTERRUPTION = "interrupted: what was printed is what was done; it may be run again\n"
+INTERRUPTION = "interrupted: what was printed is done, and the next may be; it may be run again"
 COMMANDS: Mapping[str, Mapping[str, Command] | Command] = {
     "console": console,
     "contracts": {"check": contracts_check},
@@ -134,31 +134,32 @@ def main() -> int:
         return _run(arguments, terminal)
     except (OperationError, ClientError, BotoCoreError) as error:
         _end(terminal)
-        sys.stderr.write(f"{printable(' '.join(str(error).split()))}\n")
+        _say(str(error), error)
         return FAILED
     except ResponseParserError as error:
         _end(terminal)
         # It ends with what was answered, such as the page of a proxy.
         text = one_line(str(error))
-        sys.stderr.write(f"the endpoint does not answer as AWS does: {text}\n")
+        _say(f"the endpoint does not answer as AWS does: {text}", error)
         return FAILED
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         _end(terminal)
-        sys.stderr.write(INTERRUPTION)
+        _say(INTERRUPTION, error)
         return INTERRUPTED
-    except SystemExit:
+    except SystemExit as error:
         # SIGTERM or SIGHUP. After the latter, the terminal is closed.
         _end(terminal)
         with suppress(OSError):
-            sys.stderr.write(INTERRUPTION)
+            _say(INTERRUPTION, error)
         raise
-    except BrokenPipeError:
+    except BrokenPipeError as error:
         # The reader of the output, such as `head`, has closed it.
         _discard_output()
+        _say("", error)
         return 128 + signal.SIGPIPE
     except OSError as error:
         _discard_output()
-        sys.stderr.write(f"{printable(str(error))}\n")
+        _say(str(error), error)
         return FAILED
     except Exception:  # noqa: BLE001 -- Python's own code for it is 1: something is left to do
         _end(terminal)
@@ -166,6 +167,12 @@ def main() -> int:
         return FAILED
     finally:
         _end(terminal)
+
+
+def _say(why: str, error: BaseException) -> None:
+    """Write in one line why the command ends, and what the error's notes say of what is left."""
+    if line := with_notes(why, error):
+        sys.stderr.write(f"{printable(line)}\n")
 
 
 def _end(terminal: Terminal) -> None:

@@ -47,6 +47,11 @@ def one_line(event: Any, *, max_length: int = MAX_LENGTH) -> str:
     return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
 
 
+def with_notes(why: str, error: BaseException) -> str:
+    """Return why a command ends and the error's notes, which say what is left, in one line."""
+    return " ".join("; ".join(filter(None, (why, *getattr(error, "__notes__", ())))).split())
+
+
 def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table, each column as wide as its longest cell."""
     cells = [[printable(cell) for cell in row] for row in (heads, *rows)]

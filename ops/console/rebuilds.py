@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.deployed import Deployed, OperationError, deployed
+from ops.output import with_notes
 from ops.views.rebuild import Rebuild
 from ops.views.registry import VIEWS
 
@@ -105,7 +106,7 @@ class Rebuilds:
             equal = rebuild.run(switch=run.switches, ignore_differences=despite)
             run.is_equal = equal[run.view]
         except (OperationError, ClientError, BotoCoreError, _StoppedError) as error:
-            run.error = str(error)
+            run.error = with_notes(str(error), error)
         except BaseException as error:
             run.error = repr(error)
             raise

@@ -33,6 +33,11 @@ COMPARE_TIMEOUT = timedelta(minutes=2)
 """How long differing items are compared again: one of the views may be late."""
 CONFLICT_RETRIES = RetryPolicy(max_attempts=10, base_delay=0.05)
 MAX_KEYS_SHOWN = 10
+UNFINISHED_SWITCH = (
+    "the switch of {} may go on, and the live view may then lack the latest events: run this again,"
+    " with --despite-differences if the two differ"
+)
+"""What is left to do after an error or an interruption while a stack's update switches."""
 
 Progress = Callable[[str], None]
 
@@ -251,8 +256,14 @@ class Rebuild:
         target.lease.renew()
         name, other = target.view.name, {"0": "1", "1": "0"}[target.slot]
         target.say("switching")
-        self.deployed.change(STACK, f"{name}Slot", other, meanwhile=catch_up)
-        catch_up()
+        try:
+            self.deployed.change(STACK, f"{name}Slot", other, meanwhile=catch_up)
+            catch_up()
+        except BaseException as error:
+            # If the update was refused, nothing has changed.
+            if getattr(error, "operation_name", "") != "UpdateStack":
+                error.add_note(UNFINISHED_SWITCH.format(name))
+            raise
         target.say(f"switched: {name} is read from slot {other}")
 
     def _check_is_idle(self, target: _Target) -> None:

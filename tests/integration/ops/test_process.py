@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.__main__ import INTERRUPTION
 from tests.support.signals import obey_signals
 
 INTERRUPTED_AT_AN_IMPORT = """
@@ -112,9 +113,13 @@ sys.exit(ops.main())
     ("ending", "code", "said"),
     [
         ("OperationError('no')", 2, "no\n"),
-        ("KeyboardInterrupt", 130, "interrupted: what was printed is what was done; it may be run"),
-        ("SystemExit(143)", 143, "interrupted: what was printed is what was done; it may be run"),
+        ("KeyboardInterrupt", 130, INTERRUPTION),
+        ("SystemExit(143)", 143, INTERRUPTION),
         ("KeyError('x')", 2, "Traceback"),
+        ("noted(OperationError('no'))", 2, "no; some is left\n"),
+        ("noted(KeyboardInterrupt())", 130, f"{INTERRUPTION}; some is left\n"),
+        ("noted(SystemExit(143))", 143, f"{INTERRUPTION}; some is left\n"),
+        ("noted(BrokenPipeError())", 141, "some is left\n"),
     ],
 )
 def test_error_is_said_though_the_output_cannot_be_written(ending: str, code: int, said: str):
@@ -123,6 +128,9 @@ import sys
 from ops import __main__ as ops
 from ops.deployed import OperationError
 from ops.output import print_text
+def noted(error):
+    error.add_note("some is left")
+    return error
 def deployed(_):
     print_text("x")
     raise {ending}

@@ -9,10 +9,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ops.deployed import OperationError
+from ops.output import with_notes
 from ops.views.compare import PAGE, DynamoTable
-from ops.views.rebuild import Rebuild
+from ops.views.rebuild import UNFINISHED_SWITCH, Rebuild
 from ops.views.registry import VIEWS
 from ops.views.sources import RebuildSource
 from tests.unit.ops.table_fakes import Items, tables
@@ -62,6 +64,7 @@ def rebuilt(monkeypatch: pytest.MonkeyPatch, slots: dict[str, str]) -> Run:
         switch: bool = False,
         said: list[str] | None = None,
         compare_timeout: timedelta = timedelta(0),
+        change: Callable[..., None] | None = None,
         **views: tuple[Items, Items],
     ) -> Mapping[str, bool]:
         lines: list[str] = [] if said is None else said
@@ -74,7 +77,7 @@ def rebuilt(monkeypatch: pytest.MonkeyPatch, slots: dict[str, str]) -> Run:
         slots.update(dict.fromkeys((f"{name}Slot" for name in views), "0"))
         deployed = SimpleNamespace(
             outputs_and_parameters=lambda _: ({name: name for name in found}, dict(slots)),
-            change=lambda _, slot, value, meanwhile: slots.update({slot: value}),
+            change=change or (lambda _, slot, value, meanwhile: slots.update({slot: value})),
             client=lambda _: None,
         )
         view = replace(VIEWS["timelines"], source=lambda _: source)
@@ -148,6 +151,36 @@ def test_view_that_another_command_has_switched_meanwhile_is_not_switched_back(
         rebuilt(Overtaken(), switch=True, Timelines=(Items(3),) * 2)
 
     assert slots == {"TimelinesSlot": "1"}
+
+
+def refusal(operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, operation)
+
+
+@pytest.mark.usefixtures("pauses")
+@pytest.mark.parametrize(
+    ("ending", "is_left"),
+    [
+        (KeyboardInterrupt(), True),
+        (SystemExit(143), True),
+        (BrokenPipeError(), True),
+        (refusal("GetRecords"), True),
+        (OperationError("rolled back"), True),
+        (refusal("UpdateStack"), False),
+    ],
+)
+def test_switch_that_is_cut_off_says_that_the_view_may_lack_events(
+    rebuilt: Run, ending: BaseException, is_left: bool
+):
+    """The stack's update goes on, and nobody writes the events of its last moments."""
+
+    def change(*_: Any, **__: Any) -> None:
+        raise ending
+
+    with pytest.raises(type(ending)) as raised:
+        rebuilt(Source(), switch=True, change=change, Timelines=(Items(3),) * 2)
+
+    assert with_notes("", raised.value) == (UNFINISHED_SWITCH.format("Timelines") * is_left)
 
 
 def test_table_that_another_command_has_made_live_is_not_emptied(
