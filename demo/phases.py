@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 from demo import offers, order_driver
 from demo.database import count
@@ -14,7 +14,7 @@ from demo.run import Run
 from demo.screen import Note, Screen, bar
 from demo.stock_delivery import deliver_stock
 from demo.waiting import wait_until_none
-from ops.faults import FAULTS_WHILE_PLACING
+from ops.faults import FAULTS_WHILE_DISPATCHING, FAULTS_WHILE_PLACING
 
 MAX_RESUMES = 3
 """How often orders that wait to be resumed are resumed. Each time is waited for, for a minute."""
@@ -164,6 +164,17 @@ def resolve_duplicates(run: Run, screen: Screen, duplicates: Duplicates) -> None
     with screen.phase("finding duplicates") as note:
         duplicates.find(note)
         duplicates.decide()
+
+
+def faults_while_dispatching(
+    run: Run, faults: FaultInjection | None
+) -> AbstractContextManager[None]:
+    """Inject the faults that orders meet when they are dispatched; none if no order is to be.
+
+    Nothing would meet them, and they would be waited for.
+    """
+    leaving = count(run.database, "orders WHERE state = 'CONFIRMED'")
+    return faults.active(FAULTS_WHILE_DISPATCHING) if faults and leaving else nullcontext()
 
 
 def await_dispatch(run: Run, note: Note, duplicates: Duplicates) -> None:

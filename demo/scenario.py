@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing, nullcontext, suppress
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +31,6 @@ from demo.verification import CHECKS, verify
 from demo.view_rebuild import RebuiltView, rebuild_views
 from demo.workers import running_every_group, serve_until_interrupted
 from emulator.cloud import Cloud, running
-from ops.faults import FAULTS_WHILE_DISPATCHING
 
 MIN_ORDERS_TO_RESHARD = 10
 """The fewest orders that flow long enough for the order stream to be resharded meanwhile."""
@@ -102,8 +101,7 @@ def run_export(
             disputed.open_disputes(note)
         with screen.phase("picking, dispatching") as note:
             stack.enter_context(running_every_group(cloud))
-            leaving = count(database, "orders WHERE state = 'CONFIRMED'")
-            with faults.active(FAULTS_WHILE_DISPATCHING) if faults and leaving else nullcontext():
+            with phases.faults_while_dispatching(run, faults):
                 disputed.lift_holds(note, progress=partial(phases.count_events, run))
             if faults:
                 faults.redrive_all(note)

@@ -109,6 +109,27 @@ def test_closed_pipe_ends_the_demo_without_a_traceback(
         print("goes nowhere", file=closed, flush=True)
 
 
+@pytest.mark.parametrize("command", ["run", "up", "chaos"])
+def test_what_the_demo_writes_is_unreadable_for_other_users(
+    monkeypatch: pytest.MonkeyPatch, command: str
+):
+    """It writes the run's key, with which code can run as this user."""
+    masks: list[int] = []
+
+    def ends(*_: object, **__: object) -> int:
+        assert masks == [0o077]
+        return 0
+
+    monkeypatch.setattr(sys, "argv", ["demo", command])
+    monkeypatch.setattr("demo.__main__.check_tools", lambda: None)
+    monkeypatch.setattr("demo.__main__.exclusive_lock", nullcontext)
+    for runs in ("demo.scenario.run_demo", "demo.up.up", "demo.chaos.run_chaos"):
+        monkeypatch.setattr(runs, ends)
+    monkeypatch.setattr(os, "umask", masks.append)
+
+    assert demo.main() == 0
+
+
 @pytest.mark.parametrize(
     "error", [ConnectionClosedError(endpoint_url="https://127.0.0.1:1/"), ProtocolError("gone")]
 )

@@ -1,9 +1,10 @@
-"""Orders that wait to be resumed are resumed, as an operator does: their time may be far away."""
+"""What a run waits for: orders that wait are resumed, and nothing is awaited that cannot come."""
 
 import io
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import nullcontext
 from subprocess import CompletedProcess
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 
 from demo import phases
 from demo.database import insert
+from demo.errors import DemoError
 from demo.screen import Screen
+from ops.faults import FAULTS_WHILE_DISPATCHING
 
 RESUME = ("saga", "resume", "--all", "--yes", "--json", "--per-second", "200")
 
@@ -95,3 +98,52 @@ def test_order_that_is_deferred_again_and_again_is_left(
 
     assert "3 of 9" in orders.await_sagas(monkeypatch)
     assert len(orders.commands) == phases.MAX_RESUMES == 3
+
+
+@pytest.mark.parametrize(
+    ("states", "injected"),
+    [
+        (("REJECTED", "CONFIRMED"), [FAULTS_WHILE_DISPATCHING]),
+        (("REJECTED", "CANCELLED"), []),
+    ],
+)
+def test_faults_are_injected_where_an_order_is_to_be_dispatched(
+    database: sqlite3.Connection, states: tuple[str, ...], injected: list[object]
+):
+    Orders(database, *states)
+    asked: list[object] = []
+
+    def active(faults: object) -> Any:
+        asked.append(faults)
+        return nullcontext()
+
+    run: Any = SimpleNamespace(database=database)
+    with phases.faults_while_dispatching(run, SimpleNamespace(active=active)):  # type: ignore[arg-type]
+        assert asked == injected
+
+
+def test_run_of_which_no_order_is_accepted_ends_with_the_reason_of_the_first(
+    database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing would be left to verify, and every promise would hold."""
+    insert(database, "invoices", [(line, f"{line}", "ada", "EIRE", "[]") for line in (2, 5)])
+
+    def refuse(*_: object, **__: object) -> list[object]:
+        refused = [(line, f"{line}", "the API answered 400", "no such SKU") for line in (2, 5)]
+        insert(database, "rejections", refused)
+        return [None, None]
+
+    monkeypatch.setattr(phases.order_driver, "submit_orders", refuse)
+    lags = SimpleNamespace(follow_newest=lambda _: None)
+    run: Any = SimpleNamespace(
+        database=database,
+        snapshot=SimpleNamespace(gather_events=lambda: None),
+        read_side=SimpleNamespace(measuring_lags=lambda: nullcontext(lags)),
+        resharding=None,
+        api=None,
+        stop=None,
+    )
+
+    said = r"None of the 2 orders was accepted: for the first, on line 2, the API answered 400"
+    with pytest.raises(DemoError, match=said):
+        phases.submit_orders(run, Screen(io.StringIO()), None)

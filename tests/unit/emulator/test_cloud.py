@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from emulator.cloud import Cloud
+from emulator import cloud as local_cloud
+from emulator.cloud import Cloud, CloudError, running
 from emulator.directory_check import why_unusable
 
 
@@ -38,3 +39,15 @@ def test_directory_that_cannot_hold_the_cloud_is_refused(
     said = why_unusable(Path("/x/orders-1"))
 
     assert said.startswith(why) and bool(said) == bool(why)
+
+
+def test_cloud_does_not_start_in_a_directory_that_cannot_hold_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(local_cloud, "_short_temporary_directory", lambda: tmp_path)
+    monkeypatch.setattr(local_cloud, "why_unusable", lambda directory: f"{directory.parent} is bad")
+
+    with pytest.raises(CloudError, match=f"{tmp_path} is bad"), running():
+        pass
+
+    assert list(tmp_path.iterdir()) == []

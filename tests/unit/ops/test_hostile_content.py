@@ -16,7 +16,15 @@ from ops.dlq.redrive import Redrive, Tally
 from ops.dlq.target_input import NotRedrivableError
 from ops.orders.render import render_lines
 from ops.orders.trace import trace_document
-from ops.output import one_line, print_json, print_lines, print_raw, print_text, printable
+from ops.output import (
+    format_table,
+    one_line,
+    print_json,
+    print_lines,
+    print_raw,
+    print_text,
+    printable,
+)
 from ops.terminal import Terminal
 from tests.unit.ops.dead_letter_samples import AT, arn, dead_lettered_by, message, sink, sinks
 from tests.unit.ops.fakes import FakeSinkReader
@@ -123,6 +131,12 @@ def test_printed_text_keeps_its_lines_and_escapes_the_rest(capsys: pytest.Captur
 
 def test_one_line_of_hostile_text_is_one_printable_line():
     assert one_line("a\nb\x1b\u2028c") == "a b\\x1b c"
+
+
+def test_cell_of_a_table_cannot_forge_a_line():
+    table = format_table(("CUSTOMER", "STATE"), [("ann\nbob  HELD\x1b[2J", "PLACED")])
+
+    assert table.splitlines()[1:] == ["ann\\x0abob  HELD\\x1b[2J  PLACED"]
 
 
 def test_progress_line_is_escaped(capsys: pytest.CaptureFixture[str]):
