@@ -5,12 +5,18 @@ import pytest
 from stacks.environments import ENVIRONMENTS
 from tests.templates.breakages import BREAKAGES
 from tests.templates.breakages.common import Breakage
-from tests.templates.checks import alarms, api
+from tests.templates.checks import alarms, api, topics
 from tests.templates.checks.common import CHECKS, Check
 from tests.templates.synthesis import platform
 
-ONLY_IN_PROD = {alarms.queue_has_alarm, api.route_requires_scope_of_its_callers}
-"""The checks of what only ``prod`` has: alarms on dead-letter queues, the operators' client."""
+ONLY_IN_PROD = {
+    alarms.queue_has_alarm,
+    api.route_requires_scope_of_its_callers,
+    topics.topic_is_encrypted,
+}
+"""The checks of what only ``prod`` has: alarms on dead-letter queues, the operators' client, the
+key of the operations topic.
+"""
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

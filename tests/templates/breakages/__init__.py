@@ -14,6 +14,7 @@ from tests.templates.breakages import (
     saga_catches,
     sagas,
     streams,
+    topics,
     used_rights,
 )
 from tests.templates.breakages.common import Case
@@ -32,5 +33,6 @@ BREAKAGES: list[Case] = [
     *api.BREAKAGES,
     *sagas.BREAKAGES,
     *saga_catches.BREAKAGES,
+    *topics.BREAKAGES,
     *used_rights.BREAKAGES,
 ]

@@ -1,7 +1,9 @@
 """What each check of ``checks.api`` must report."""
 
+import json
+
 from tests.templates import kinds
-from tests.templates.breakages.common import Case, change
+from tests.templates.breakages.common import Breakage, Case, change
 from tests.templates.checks import api
 from tests.templates.synthesis import Platform, Resource
 
@@ -18,6 +20,20 @@ def mix_clients_in_one_authorizer(broken: Platform) -> Resource:
         if route != kept and "GetSales" not in route.id:
             broken.templates[route.stack]["Resources"].pop(route.id)
     return kept
+
+
+def forget_in_the_log(name: str) -> Breakage:
+    """Leave a field out of the access log."""
+
+    def break_it(broken: Platform) -> Resource:
+        stage = broken.one(kinds.STAGE)
+        log = stage.properties["AccessLogSettings"]
+        line = json.loads(log["Format"])
+        line.pop(name)
+        log["Format"] = json.dumps(line)
+        return stage
+
+    return break_it
 
 
 BREAKAGES: list[Case] = [
@@ -46,4 +62,13 @@ BREAKAGES: list[Case] = [
     (api.api_stage_is_throttled_and_logged, change(kinds.STAGE, "", "DefaultRouteSettings")),
     (api.api_stage_is_throttled_and_logged, change(kinds.STAGE, "", "AccessLogSettings")),
     (api.access_log_says_who_called, change(kinds.STAGE, "", "AccessLogSettings")),
+    *((api.access_log_says_who_called, forget_in_the_log(name)) for name in ("caller", "address")),
+    *(
+        (api.token_works_for_an_hour_at_most, change(kinds.CLIENT, "Shop", AccessTokenValidity=n))
+        for n in (61, None)
+    ),
+    (
+        api.token_works_for_an_hour_at_most,
+        change(kinds.CLIENT, "Shop", TokenValidityUnits={"AccessToken": "hours"}),
+    ),
 ]

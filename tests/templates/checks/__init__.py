@@ -18,5 +18,6 @@ from tests.templates.checks import (  # noqa: F401 -- each registers its checks
     saga_catches,
     sagas,
     streams,
+    topics,
     used_rights,
 )

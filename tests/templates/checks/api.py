@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from lambdas.contracts.routes import OPERATOR
 from tests.templates.checks.common import check
-from tests.templates.kinds import AUTHORIZER, ROUTE, STAGE, USER_POOL
+from tests.templates.kinds import AUTHORIZER, CLIENT, ROUTE, STAGE, USER_POOL
 from tests.templates.synthesis import Platform
 from tools.openapi import routes
 
@@ -82,6 +82,16 @@ def api_stage_is_throttled_and_logged(platform: Platform) -> Iterator[str]:
 
 
 @check
+def token_works_for_an_hour_at_most(platform: Platform) -> Iterator[str]:
+    """It works until then, also if its user has signed out or was deleted."""
+    for client in platform.all(CLIENT):
+        units = client.properties.get("TokenValidityUnits")
+        life = client.properties.get("AccessTokenValidity")
+        if units != {"AccessToken": "minutes"} or not life or life > 60:
+            yield f"{client}: its access tokens work for {life} of {units}"
+
+
+@check
 def access_log_says_who_called(platform: Platform) -> Iterator[str]:
     """A token has a subject; a request that is signed with credentials of AWS has none.
 
@@ -94,3 +104,5 @@ def access_log_says_who_called(platform: Platform) -> Iterator[str]:
         for kind in sorted(used & set(callers)):
             if callers[kind] not in line:
                 yield f"{stage}: the access log does not say who called with {kind}"
+        if "$context.identity.sourceIp" not in line:
+            yield f"{stage}: the access log does not say from which address"
