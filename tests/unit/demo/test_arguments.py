@@ -181,6 +181,17 @@ def test_only_a_broken_promise_ends_the_demo_with_1(
     assert complaints.getvalue().startswith(said)
 
 
+def test_name_of_a_file_cannot_control_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(sys, "argv", ["demo", "run", "--orders", "\x1b[2Jorders.csv"])
+    monkeypatch.setattr("demo.__main__.check_tools", lambda: None)
+    monkeypatch.setattr(os, "umask", lambda _: 0)
+
+    assert demo.main() == 2
+    assert capsys.readouterr().err.startswith("\\x1b[2Jorders.csv does not exist: ")
+
+
 def test_closed_output_does_not_end_the_demo(monkeypatch: pytest.MonkeyPatch):
     used = list[object]()
 

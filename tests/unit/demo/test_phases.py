@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from demo import phases
+from demo import order_driver, phases
 from demo.database import insert
 from demo.errors import DemoError
 from demo.screen import Screen
@@ -133,7 +133,7 @@ def test_run_of_which_no_order_is_accepted_ends_with_the_reason_of_the_first(
         insert(database, "rejections", refused)
         return [None, None]
 
-    monkeypatch.setattr(phases.order_driver, "submit_orders", refuse)
+    monkeypatch.setattr(order_driver, "submit_orders", refuse)
     lags = SimpleNamespace(follow_newest=lambda _: None)
     run: Any = SimpleNamespace(
         database=database,

@@ -59,6 +59,19 @@ def test_promise_broken_by_purchasing_is_found_and_named(
     assert (found.invariant, found.subject, found.problem) == (invariant, subject, problem)
 
 
+@pytest.mark.parametrize("kind", ["StockBelowMinimum", "StockSoldOut"])
+def test_crossing_that_came_twice_is_ordered_once_or_named_once(
+    quiescent: sqlite3.Connection, kind: str
+):
+    quiescent.execute("DELETE FROM stock_events WHERE event_id = 'A1/15'")
+    insert(quiescent, "stock_events", [(None, "A1/15", "A1", 15, kind)] * 2)
+    assert len(list(find_violations(quiescent, purchasing.CHECKS))) == 1
+
+    insert(quiescent, "purchase_orders", [("A1/15", "A1", 9)])
+
+    assert list(find_violations(quiescent, purchasing.CHECKS)) == []
+
+
 def test_purchase_orders_of_the_run_are_counted(database: sqlite3.Connection):
     insert(database, "stock_events", [(None, "A1/2", "A1", 2, "StockBelowMinimum")])
     insert(database, "purchase_orders", [("A1/2", "A1", 5), ("another run's", "A1", 5)])

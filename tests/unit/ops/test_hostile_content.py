@@ -12,7 +12,8 @@ from ops.commands import dlq_show
 from ops.dlq.decode import RawMessage, decode
 from ops.dlq.failure_sinks import Mechanism
 from ops.dlq.plan import Action, plan_redrive
-from ops.dlq.redrive import Redrive, Tally
+from ops.dlq.redrive import Redrive, RedriveResult, Tally
+from ops.dlq.report import tally_as_text
 from ops.dlq.target_input import NotRedrivableError
 from ops.orders.render import render_lines
 from ops.orders.trace import trace_document
@@ -182,10 +183,17 @@ def test_text_of_an_order_cannot_forge_a_line(name: str, capsys: pytest.CaptureF
 def test_message_id_cannot_forge_a_line():
     at = sink("storefront/ProjectionDeadLetters")
     forged = decode(message("x", id="key\n0 would be moved\x1b"), at)
+    left = RedriveResult(sink=at, dead_letter=forged, error="no")
 
     text = dlq_show.as_text([forged], at, hidden=0, now=AT)
+    moved = tally_as_text(Tally(results=[left], in_progress=forged), done=True)
 
-    assert "key\\x0a0 would be moved\\x1b" in text.splitlines()
+    shown = "key\\x0a0 would be moved\\x1b"
+    assert shown in text.splitlines()
+    assert [line for line in moved.splitlines() if shown in line] == [
+        f"{at.name}  {shown}",
+        f"{shown} was being moved: it may be done twice",
+    ]
 
 
 @pytest.mark.parametrize(("tty", "shown"), [(True, "a\\x1bb\n"), (False, "a\x1bb\n")])

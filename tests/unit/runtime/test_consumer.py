@@ -90,6 +90,28 @@ def test_poison_is_dead_lettered_as_received_with_its_reason():
     assert handler.handled == [[("A", 2)]]
 
 
+def test_message_at_which_parsing_fails_unexpectedly_is_dead_lettered_alone():
+    """It would fail whenever it came again, and its group would wait."""
+    sqs, handler = FakeSqs(), Handler()
+
+    def parse(body: str) -> Any:
+        if body == "odd":
+            raise KeyError("missing")
+        return parse_event(STOCK_EVENTS, body)
+
+    consumer: BatchConsumer[Any] = BatchConsumer(
+        parse=parse, handle=handler.handle, dead_letters=DeadLetterQueue("dead-letters", sqs=sqs)
+    )
+
+    outcome = consumer.process(records(("A", "odd"), ("A", message("A", 2))))
+
+    assert outcome == BatchOutcome(processed=1, dead_lettered=1, failed=[])
+    assert handler.handled == [[("A", 2)]]
+    assert sqs.sent[0]["MessageBody"] == "odd"
+    reason = sqs.sent[0]["MessageAttributes"]["reason"]["StringValue"]
+    assert reason == "KeyError: 'missing'"
+
+
 def test_dead_letter_keeps_message_attributes():
     sqs = FakeSqs()
     (record,) = records(("A", "poison"))
