@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any, cast, get_args, get_origin
 
@@ -12,16 +13,19 @@ from lambdas.contracts.codec import field_types, split_bounds, unwrap_optional
 from lambdas.contracts.commands import Command, Refusal
 from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.orders import OrderPlaced, OrderWithdrawn
+from lambdas.contracts.orders_table import CONFIRMED_SHARD, OrderColumn
 from lambdas.contracts.shipping import CancelShipment
+from lambdas.contracts.times import format_time
 from lambdas.notifications.messages import REJECTIONS
 from lambdas.orders.domain import Order
+from simulation.expressions import evaluate
 from simulation.saga_walk import STEPS
 from stacks.constructs.saga.definition import build_definition
 from stacks.constructs.saga.model import STANDARD_TIMEOUTS
 from stacks.environments import ENVIRONMENTS
 from tests.templates.checks.saga_catches import ACTIONS, COMPENSATIONS
 from tests.templates.checks.sagas import invoked
-from tests.templates.kinds import MACHINE
+from tests.templates.kinds import FUNCTION, MACHINE
 from tests.templates.saga_definitions import SAGAS, calls, saga
 from tests.templates.synthesis import platform
 from tools.contract_modules import declared
@@ -118,6 +122,27 @@ class TestWords:
             assert outcome == undone
         assert values("DeferUndoing")[":initial"] == {"S": opened}
         assert values("KeepEffects")[":state"] == {"S": OrderState.DISPATCHED}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_confirmed_order_is_put_where_the_job_looks_for_late_dispatches(environment: str):
+    whole, now = platform(environment), datetime(2026, 12, 1, 8, tzinfo=UTC)
+    confirm = saga(whole, "Fulfilment")["States"]["Confirm"]["Arguments"]
+    values = evaluate(
+        {name: confirm["ExpressionAttributeValues"].get(name) for name in (":shard", ":then")},
+        {"data": {"order_id": "a1"}},
+        now=now,
+        random=lambda: 0.0,
+    )
+    job = whole.one(FUNCTION, "JobsRepublishStalled").properties["Environment"]["Variables"]
+    late = now + timedelta(seconds=int(job["DISPATCH_WITHIN_SECONDS"]))
+
+    for column, value in ((OrderColumn.OPEN_SHARD, ":shard"), (OrderColumn.CHECK_AFTER, ":then")):
+        assert f"{column} = {value}" in confirm["UpdateExpression"]
+    assert values == {
+        ":shard": {"S": f"{CONFIRMED_SHARD}a"},
+        ":then": {"S": format_time(late)},
+    }
 
 
 def test_steps_know_every_refusal_of_their_services():
