@@ -1,5 +1,7 @@
 """More orders than the platform bears: the model has the deployed settings, the page the model."""
 
+import json
+
 import pytest
 
 from bench.backlog import Backlog, play, row
@@ -7,7 +9,7 @@ from bench.page_tables import SHOWN
 from lambdas.orders.resumption import RUN_FOR
 from stacks.constructs.saga.model import EXPRESS_TIMEOUTS, STANDARD_TIMEOUTS
 from stacks.environments import ENVIRONMENTS, PROD
-from tests.templates.kinds import FUNCTION
+from tests.templates.kinds import FUNCTION, SCHEDULE
 from tests.templates.synthesis import ROOT, platform
 
 SAGAS = {"Standard": STANDARD_TIMEOUTS, "Express": EXPRESS_TIMEOUTS}
@@ -44,3 +46,25 @@ def test_run_has_half_a_minute_left_for_the_last_page_that_it_takes_up(environme
     job = platform(environment).one(FUNCTION, "JobsRepublishStalled")
 
     assert job.properties["Timeout"] >= RUN_FOR.total_seconds() + 30
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [("JobsRepublishStalled", "RESUMING_RUNS"), ("JobsExpireOrders", "EXPIRING_RUNS")],
+)
+def test_every_run_that_has_a_share_of_a_jobs_orders_is_scheduled(
+    environment: str, name: str, setting: str
+):
+    """Nobody would look at the orders of a run that is left out."""
+    whole = platform(environment)
+    job = whole.one(FUNCTION, name)
+    shares = int(job.properties["Environment"]["Variables"][setting])
+
+    scheduled = [
+        json.loads(target.get("Input", "{}")).get("run", 0)
+        for schedule in whole.all(SCHEDULE)
+        if whole.referred(schedule.stack, (target := schedule.properties["Target"])["Arn"]) == job
+    ]
+
+    assert sorted(scheduled) == list(range(shares))
