@@ -56,6 +56,29 @@ def test_empty_file_name_is_refused(
         assert "ORDERS is empty" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "ran"),
+    [
+        ((), "run"),
+        (("ORDERS=",), 'run --orders "$ORDERS"'),
+        (("ORDERS=a b.csv", "KEEP=1"), 'run --orders "$ORDERS" --keep'),
+    ],
+)
+def test_make_passes_on_what_it_is_given(given: tuple[str, ...], ran: str):
+    """An empty name of a file too: without it, the sample would be taken."""
+    variables = {"ORDERS", "KEEP", "PORT", "MAKEFLAGS"}
+    said = subprocess.run(
+        ["make", "--dry-run", "demo", *given],
+        cwd=Path(__file__).parents[3],
+        env={name: value for name, value in os.environ.items() if name not in variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert said.splitlines()[-1].split() == f"python -m demo {ran}".split()
+
+
 @pytest.mark.parametrize("orders", ["0", "-5", "", "x"])
 def test_chaos_without_orders_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], orders: str
