@@ -93,7 +93,9 @@ class FollowUp:
                 covered, explanation = PurchaseOrderState.COVERED, f"{sent} is on its way"
                 self._orders.close(order, now=now, state=covered, explanation=explanation)
                 return "covered", ""
-            self._orders.note_sending(id, now=now)
+            if not self._orders.note_sending(id, now=now):
+                # Another run has closed it, because the order on its way has been delivered since.
+                return "covered", ""
         answer = self._supplier.send(order)
         if isinstance(answer, Confirmed):
             latest = format_time(datetime.fromisoformat(now) + ASKED_AGAIN_AFTER)

@@ -99,9 +99,12 @@ class PurchaseOrders:
                 return order.purchase_order_id
         raise ConcurrentUpdateError(f"orders of {order.sku} are being sent by another run")
 
-    def note_sending(self, purchase_order_id: str, *, now: str) -> None:
-        """Record that an open order is about to be sent: its goods come, whatever is sent then."""
-        self._update_open(purchase_order_id, "SET sent_at = :now", {":now": now})
+    def note_sending(self, purchase_order_id: str, *, now: str) -> bool:
+        """Record that an open order is about to be sent: its goods come, whatever is sent then.
+
+        Return False if another run has closed it meanwhile: it must not be sent.
+        """
+        return self._update_open(purchase_order_id, "SET sent_at = :now", {":now": now})
 
     def note_receipt(self, purchase_order_id: str, *, now: str) -> None:
         """Record that an open order's goods are about to be received, unless it was before.
@@ -131,8 +134,8 @@ class PurchaseOrders:
             {":closed": state, ":why": explanation, ":now": now},
         )
 
-    def _update_open(self, purchase_order_id: str, update: str, values: dict[str, str]) -> None:
-        """Update an open order; do nothing if another run closed it: a delivery counts once.
+    def _update_open(self, purchase_order_id: str, update: str, values: dict[str, str]) -> bool:
+        """Update an open order; return False if another run closed it: a delivery counts once.
 
         An open order is one that awaits something, also if somebody edited its row. Otherwise many
         such rows would stay due, before all others.
@@ -149,7 +152,8 @@ class PurchaseOrders:
                 ExpressionAttributeValues=to_item(values),
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return
+            return False
+        return True
 
     def _row(self, purchase_order_id: str) -> dict[str, Any]:
         answer = self._dynamodb.get_item(

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -112,6 +113,28 @@ def test_order_whose_goods_were_received_covers_none(
     assert states(rows) == ["DELIVERED", "OPEN"]
     deliver(orders, inventory, now=DUE, supplier=supplier)
     assert inventory.units == {"A": 10}
+
+
+@pytest.mark.parametrize("request_number", range(12))
+def test_order_that_another_run_has_closed_as_covered_is_not_sent(
+    table: str, dynamodb: Any, inventory: Inventory, rows: Rows, request_number: int
+):
+    """The other run begins and ends at any request of the first, as runs may overlap."""
+    orders, requests = PurchaseOrders(table, dynamodb=dynamodb), count()
+    raise_for(orders, 2)
+    deliver(orders, inventory, supplier=Deliverer(Confirmed(DUE)))
+    raise_for(orders, 4)
+    supplier = Deliverer()
+
+    def overtake(_: str) -> None:
+        if next(requests) == request_number:
+            deliver(orders, inventory, now=DUE, supplier=supplier)
+
+    overtaken = PurchaseOrders(table, dynamodb=Spy(dynamodb, overtake))
+    deliver(overtaken, inventory, now=DUE, supplier=supplier)
+
+    assert states(rows) == ["COVERED", "DELIVERED"]
+    assert len({order.purchase_order_id for order in supplier.sent}) == 1
 
 
 @pytest.mark.parametrize("damage", [{"quantity": "five"}, None], ids=["unreadable", "gone"])

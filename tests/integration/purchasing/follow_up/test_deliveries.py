@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -105,11 +106,12 @@ def test_goods_arrive_once_wherever_a_run_is_cut_off(
 
 
 def test_concurrent_runs_deliver_once(table: str, dynamodb: Any, inventory: Inventory, rows: Rows):
-    orders = PurchaseOrders(table, dynamodb=dynamodb)
+    orders, writes = PurchaseOrders(table, dynamodb=dynamodb), count()
     raise_purchase_orders(orders, "A")
 
     def interrupt(operation: str) -> None:
-        if operation == "update_item":
+        # The order was claimed and noted as sent before.
+        if operation == "update_item" and next(writes) == 2:
             deliver(orders, inventory)
 
     assert deliver(PurchaseOrders(table, dynamodb=Spy(dynamodb, interrupt)), inventory) == 1
