@@ -79,6 +79,9 @@ class Tally:
     """The number of selected ones that came during the run: some of them may have failed again."""
     not_received: int = 0
     """The approximate number of dead letters that SQS did not return."""
+    not_reached: int = 0
+    """The approximate number of dead letters that the run did not come to, because it was cut off.
+    """
     in_progress: DeadLetter | None = None
     """The dead letter that may have reached its target and is not deleted yet."""
     unreadable: dict[str, str] = field(default_factory=dict)

@@ -60,6 +60,8 @@ def tally_as_text(tally: Tally, *, done: bool, word: str = "moved") -> str:
     ]
     if tally.not_received:
         lines.append(not_received(tally.not_received))
+    if tally.not_reached:
+        lines.append(f"{tally.not_reached} were not reached: run it again")
     if tally.came:
         lines.append(f"{tally.came} more came meanwhile, or failed again: see why with dlq show")
     twins = f"{len(tally.twins)} were twins of these, " if tally.twins else ""
@@ -79,6 +81,7 @@ def tally_as_json(tally: Tally) -> dict[str, Any]:
         "skipped": tally.skipped,
         "came": tally.came,
         "not_received": tally.not_received,
+        "not_reached": tally.not_reached,
         "unreadable": tally.unreadable,
         "in_progress": tally.in_progress and tally.in_progress.message.id,
         "records": [

@@ -157,6 +157,9 @@ def redrive_sinks(
             execute=arguments.yes,
             progress=progress,
         )
+    except BaseException:
+        tally.not_reached = max(total - tally.seen - (tally.in_progress is not None), 0)
+        raise
     finally:
         terminal.end()
         if arguments.json:

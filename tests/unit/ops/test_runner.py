@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ops.dlq import purge, runner
 from ops.dlq.failure_sinks import Mechanism
@@ -78,6 +78,33 @@ def test_dead_letter_whose_cause_stands_is_attempted_once_in_a_run(
     # What comes back is left for an operator, who learns it.
     assert "1 more came meanwhile, or failed again" in out
     assert code == 1
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [(KeyboardInterrupt(), 130), (EndpointConnectionError(endpoint_url="u"), 2)],
+)
+def test_redrive_that_is_cut_off_says_how_many_it_did_not_reach(
+    run: Any, monkeypatch: pytest.MonkeyPatch, ending: BaseException, code: int
+):
+    """Else it seems that none is left."""
+    at, clock = sink(FIRST), Clock()
+    letters = [dead_lettered_by(at.routes[0], at, id=f"m{n}") for n in range(5)]
+    reader = FakeSinkReader(letters, began=clock.shown)
+    made = count(1)
+
+    def invoke(**_: Any) -> None:
+        if next(made) == 3:
+            raise ending
+
+    monkeypatch.setattr(runner, "reader_for", lambda *_: reader)
+    monkeypatch.setattr(EmptyDeployed, "client", lambda *_: SimpleNamespace(invoke=invoke))
+    monkeypatch.setattr("ops.dlq.runner.time.sleep", clock.sleep)
+
+    ended, out, _ = run("dlq", "redrive", FIRST, "--yes")
+
+    assert ended == code
+    assert "2 were not reached: run it again\n2 moved, 0 could not be" in out
 
 
 EVENTS = "notifications/NotifyCustomerDeadLetters"
