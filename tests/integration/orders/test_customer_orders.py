@@ -1,7 +1,6 @@
 """Placing an order in one transaction with what it counts for against its customer's limits."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -71,26 +70,6 @@ def test_other_order_under_a_used_key_is_refused_and_changes_nothing(
         shop().add(placed(BODY | {"lines": [line(quantity=1)]}))
 
     assert orders.find(placed().order_id) == placed()
-
-
-def test_one_of_many_concurrent_adds_is_stored(shop: Callable[..., CustomerOrders]):
-    attempts = [replace(placed(), request_id=str(i)) for i in range(16)]
-    with ThreadPoolExecutor(4) as pool:
-        kept = list(pool.map(shop().add, attempts))
-
-    assert len({order.request_id for order in kept}) == 1
-
-
-def test_concurrent_orders_do_not_exceed_the_limit_together(shop: Callable[..., CustomerOrders]):
-    def add(number: int) -> bool:
-        try:
-            shop(units=3 * UNITS).add(placed(key=f"{number}"))
-        except CustomerLimitError:
-            return False
-        return True
-
-    with ThreadPoolExecutor(4) as pool:
-        assert sum(pool.map(add, range(8))) == 3
 
 
 @pytest.mark.parametrize("state", OPEN)

@@ -119,3 +119,28 @@ class TestOrdersOpenForLong:
         # The second repeats the first. The third came too long after that one.
         assert world.row(second).duplicate_of == first.order_id
         assert world.row(third).duplicate_of is None
+
+    def test_order_waits_while_the_period_before_it_has_no_turn(
+        self, job: Job, world: World, monkeypatch: pytest.MonkeyPatch
+    ):
+        """As above, but the third's period is not set aside yet, and the second's is."""
+        monkeypatch.setattr(duplicate_scan, "MAX_REVISITED", 1)
+        self.open_pair(world, "has its turn before", after(1))
+        first, second = self.open_pair(world, "x", after(9.5))
+        third = world.placed(
+            "x 3",
+            after(15.1),
+            BODY | {"country": "x"},
+            **{"state": OrderState.CONFIRMED, "sequence": 2, **DONE},
+        )
+        job.at(NOW + timedelta(minutes=72))
+        reports = [job.run() for _ in range(2)]
+        assert [world.row(order).duplicate_of for order in (second, third)] == [None, None]
+        assert {each["done_until"] for each in reports} == {format_time(after(15))}
+
+        monkeypatch.setattr(duplicate_scan, "MAX_REVISITED", 6)
+        self.end(world, first, OrderState.CONFIRMED)
+        job.run()
+
+        assert world.row(second).duplicate_of == first.order_id
+        assert world.row(third).duplicate_of is None
