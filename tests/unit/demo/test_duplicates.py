@@ -89,6 +89,34 @@ def test_duplicate_with_the_wrong_outcome_is_found_and_named(
     assert any(problem in one.problem for one in find_violations(database, CHECKS))
 
 
+OTHER_LINES = [[A | change, B] for change in ({"sku": "X"}, {"quantity": 3}, {"unit_price": 101})]
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["country = 'France'", *(f"lines = '{json.dumps(lines)}'" for lines in OTHER_LINES)],
+)
+def test_order_that_differs_in_one_thing_repeats_none(database: sqlite3.Connection, change: str):
+    known = "SELECT repeats FROM repeats WHERE order_id = 'l'"
+    assert database.execute(known).fetchall() == [("o",)]
+    database.execute(f"UPDATE invoices SET {change} WHERE number = 'i-l'")
+    database.execute("DELETE FROM contents")
+    database.execute("INSERT INTO contents SELECT * FROM invoice_contents")
+
+    assert database.execute(known).fetchall() == []
+
+
+def test_of_two_orders_of_one_moment_that_with_the_higher_id_repeats_the_other(
+    database: sqlite3.Connection,
+):
+    database.execute(
+        "UPDATE placements SET placed_at = '2026-12-01T08:00:00+00:00' WHERE order_id = 'l'"
+    )
+
+    pairs = database.execute("SELECT * FROM repeats").fetchall()
+    assert [pair for pair in pairs if set(pair) == {"l", "o"}] == [("o", "l")]
+
+
 def test_unnoticed_duplicate_is_named_before_it_is_dispatched(database: sqlite3.Connection):
     database.execute("UPDATE placements SET duplicate_of = NULL WHERE order_id = 'm'")
     database.execute("UPDATE orders SET state = 'CONFIRMED' WHERE order_id = 'm'")

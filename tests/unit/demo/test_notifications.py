@@ -54,11 +54,13 @@ CLEAN: dict[str, list[tuple[Any, ...]]] = {
     "pdf_invoices": [("c",), ("w",)],
 }
 BREAKS = [
-    (
-        "DELETE FROM email_records WHERE order_id = 'r'",
-        1,
-        "r",
-        "no record of the mail OrderRejected",
+    *(
+        (f"DELETE FROM email_records WHERE kind = '{kind}'", 1, order, f"of the mail {kind}")
+        for kind, order in (
+            ("OrderRejected", "r"),
+            ("OrderDispatched", "c"),
+            ("OrderCancelled", "w"),
+        )
     ),
     ("DELETE FROM pdf_invoices WHERE order_id = 'w'", 1, "w", "was confirmed, and has no invoice"),
     (

@@ -54,6 +54,13 @@ BREAKS = [
     ),
     ("UPDATE sales_counters SET currency = 'EUR' WHERE entry = '08:02'", "08:02", "900 EUR on"),
     ("DELETE FROM sales_counters WHERE entry = 'C3'", "C3", "the sales say -1 orders"),
+    *(
+        (
+            f"INSERT INTO sales_counters VALUES ('2026-12-01', 'product', 'Z9', 'GBP', {counts})",
+            *("Z9", f"the sales say {said}"),
+        )
+        for counts, said in (("0, 5, 0", "0 orders, 5 units"), ("0, 0, 9", "0 orders, 0 units, 9"))
+    ),
     (
         "DELETE FROM sales_counters WHERE orders = 2 AND entry = 'A1'",
         "A1",
@@ -89,6 +96,33 @@ def test_view_that_differs_from_the_events_is_found_and_named(
     found = list(find_violations(snapshot, CHECKS))
     assert {one.invariant for one in found} == {6}
     assert [one for one in found if one.subject == subject and problem in one.problem], found
+
+
+def test_events_of_one_moment_are_ordered_by_service_and_number(snapshot: sqlite3.Connection):
+    insert(snapshot, "accepted", [("x", "invoice-x")])
+    for service, number in (("payments", 1), ("orders", 10), ("orders", 2)):
+        event = (f"{service}{number}", service, "x", number, f"E{number}", "now", "{}")
+        insert(snapshot, "logged_events", [event])
+
+    shown = "SELECT service, detail_type FROM expected_timelines WHERE order_id = 'x'"
+    assert snapshot.execute(f"{shown} ORDER BY position").fetchall() == [
+        ("orders", "E2"),
+        ("orders", "E10"),
+        ("payments", "E1"),
+    ]
+
+
+def test_sales_of_a_product_are_counted_by_currency(snapshot: sqlite3.Connection):
+    snapshot.execute(
+        "INSERT INTO logged_events SELECT 'in euros', service, 'x', sequence, detail_type, at,"
+        " json_replace(data, '$.total.currency', 'EUR') FROM logged_events"
+        " WHERE detail_type = 'OrderConfirmed' LIMIT 1"
+    )
+
+    found = snapshot.execute(
+        "SELECT DISTINCT currency FROM expected_sales WHERE per = 'product' AND entry = 'A1'"
+    ).fetchall()
+    assert sorted(found) == [("EUR",), ("GBP",)]
 
 
 TWICE = (
