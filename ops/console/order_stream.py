@@ -11,6 +11,7 @@ from typing import Any
 from ops.console.wiring import STREAM, Wiring
 from ops.deployed import FINISH, Deployed, OperationError, named
 from ops.dlq.templates import FUNCTION, Resource
+from ops.mappings import mapping_state, works
 
 SCALER = "backbone/ScalerScaleStream"
 DECIDED = "shard_count_decided"
@@ -27,6 +28,11 @@ class Consumer:
     function: Resource
     lag_seconds: float | None
     """The largest iterator age in the last minutes, in seconds; None if there is no metric."""
+    problem: str
+    """What Lambda says of its event source mapping; empty if that works.
+
+    A mapping that does not read has no iterator age, and so its alarm does not ring.
+    """
 
 
 def stream_of(wiring: Wiring) -> Resource:
@@ -79,10 +85,13 @@ def consumers(deployed: Deployed, wiring: Wiring, now: datetime) -> Sequence[Con
         MetricDataQueries=queries, StartTime=now - LAG_WINDOW, EndTime=now
     )
     lags = {each["Id"]: each["Values"] for each in answer["MetricDataResults"] if each["Values"]}
+    lambda_ = deployed.client("lambda")
+    states = [mapping_state(lambda_, function.physical) for function in functions]
     return [
         Consumer(
             function=function,
             lag_seconds=lags[f"lag{n}"][0] / 1000 if f"lag{n}" in lags else None,
+            problem="" if works(states[n]) else states[n],
         )
         for n, function in enumerate(functions)
     ]

@@ -13,7 +13,8 @@ from lambdas.contracts.orders_table import EXPIRED_AT
 from lambdas.orders.domain import is_order_id
 from lambdas.orders.rows import is_tombstone
 from lambdas.runtime.dynamodb import from_item, to_item
-from ops.deployed import Deployed, OperationError
+from ops.deployed import Deployed, OperationError, named
+from ops.mappings import mapping_state
 from ops.orders import ledger
 from ops.orders.dead_letters import find_dead_letters
 from ops.orders.executions import UNKNOWN, Execution, execution_of, is_execution_arn, is_express
@@ -28,6 +29,8 @@ ORDER_TABLES = {
     "storefront": ("Storefront", "TimelinesTable"),
 }
 """Each service's table with a row per order: the stack, and its output that names the table."""
+READERS = {"relay": "orders/RelayOutbox", "projection": "storefront/UpdateTimelines"}
+"""The functions by which an order's events pass from the orders table to its timeline."""
 READ_ERRORS = (
     OperationError,
     RowError,
@@ -65,7 +68,7 @@ class RecordCollector:
             if order == before:
                 break
         known = self._with_dead_letters(known)
-        return self._with_relay(known) if missing_from_timeline(known) else known
+        return self._with_readers(known) if missing_from_timeline(known) else known
 
     def order(self) -> Row:
         """Return the order's row in the orders table.
@@ -114,20 +117,16 @@ class RecordCollector:
         unreadable = {**known.unreadable, **why}
         return replace(known, dead_letters=pieces, unreadable=unreadable)
 
-    def _with_relay(self, known: OrderRecords) -> OrderRecords:
-        """Add what Lambda says of the relay, which publishes the changes of the orders table."""
-        try:
-            table = self._outputs("Orders")["OrdersTable"]
-            described = self._client("dynamodb").describe_table(TableName=table)["Table"]
-            stream = described.get("LatestStreamArn", "")
-            mappings = self._client("lambda").list_event_source_mappings(EventSourceArn=stream)
-        except READ_ERRORS as error:
-            return replace(known, unreadable={**known.unreadable, "relay": _line(error)})
-        states = [
-            f"{each['State']}, and its last result was: {each.get('LastProcessingResult', 'none')}"
-            for each in mappings["EventSourceMappings"]
-        ]
-        return replace(known, relay="; ".join(states) or "not there: nothing reads the table")
+    def _with_readers(self, known: OrderRecords) -> OrderRecords:
+        """Add what Lambda says of those that pass on an order's events to its timeline."""
+        readers, unreadable = dict[str, str](), dict(known.unreadable)
+        for reader, name in READERS.items():
+            try:
+                function = named(self._deployed.templates(), name).physical
+                readers[reader] = mapping_state(self._client("lambda"), function)
+            except READ_ERRORS as error:
+                unreadable[reader] = _line(error)
+        return replace(known, readers=readers, unreadable=unreadable)
 
     def _row(self, stack: str, output: str) -> Row | None:
         answer = self._client("dynamodb").get_item(

@@ -69,8 +69,8 @@ def _unpublished(known: OrderRecords, order: Order, now: datetime) -> Iterator[s
     numbers = ", ".join(map(str, missing[:MAX_NAMED]))
     more = " and more" if len(missing) > MAX_NAMED else ""
     which = f"of the {order.sequence} events of orders, the timeline lacks {numbers}{more}"
-    relay = f"; the relay is {known.relay}" if known.relay else ""
-    yield f"{which}, the last since {last:%Y-%m-%d %H:%M:%S}: not published, or on their way{relay}"
+    late = f"{which}, the last since {last:%Y-%m-%d %H:%M:%S}: not published, or on their way"
+    yield "; ".join([late, *(f"the {name} is {state}" for name, state in known.readers.items())])
 
 
 def _contradictions(known: OrderRecords) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """All services' records of an order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ops.orders.executions import Execution
@@ -30,7 +30,7 @@ class OrderRecords:
     """The row of each other service; None where it has none. The storefront's is its timeline."""
     executions: Sequence[Execution] = ()
     dead_letters: Sequence[OrderDeadLetter] = ()
-    relay: str = ""
-    """What Lambda says of the relay of the orders table, if an event has not been seen yet."""
+    readers: Mapping[str, str] = field(default_factory=dict)
+    """If an event is not in the timeline: what Lambda says of the relay and of the projection."""
     unreadable: Mapping[str, str]
     """Why a service's records could not be read, by service. It is not in ``records``."""

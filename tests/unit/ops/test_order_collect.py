@@ -13,6 +13,7 @@ from pg8000.native import DatabaseError, InterfaceError
 from lambdas.runtime.dynamodb import from_item, to_item
 from ops.commands import order_show as command
 from ops.deployed import Deployed, OperationError
+from ops.dlq.templates import Templates
 from ops.orders import collect, ledger
 from ops.orders.collect import MAX_READS, RecordCollector
 from ops.orders.executions import Execution, execution_of
@@ -21,6 +22,7 @@ from ops.orders.render import render_lines
 from ops.orders.trace import trace_document
 from ops.terminal import Terminal
 from tests.support.items import any_item
+from tests.unit.ops.dead_letter_samples import templates
 from tests.unit.ops.order_samples import (
     ARN,
     FULFILLED,
@@ -60,7 +62,7 @@ class Account:
         self.changes = changes
         self.histories = history
         self.asked: list[str] = []
-        self.mappings: list[dict[str, str]] = []
+        self.mappings: dict[str, list[dict[str, str]]] = {}
 
     def outputs(self, stack: str) -> Mapping[str, str]:
         if stack == self.without:
@@ -84,12 +86,12 @@ class Account:
             row = {**self.tables[TableName], "sequence": self.changes + 1}
         return {"Item": any_item(row)} if row else {}
 
-    def describe_table(self, *, TableName: str) -> Any:  # noqa: N803
-        return {"Table": {"LatestStreamArn": f"arn/{TableName}/stream"}}
+    def templates(self) -> Templates:
+        return templates()
 
-    def list_event_source_mappings(self, *, EventSourceArn: str) -> Any:  # noqa: N803
-        assert EventSourceArn == "arn/OrdersTable/stream"
-        return {"EventSourceMappings": self.mappings}
+    def list_event_source_mappings(self, *, FunctionName: str) -> Any:  # noqa: N803
+        found = [each for name, each in self.mappings.items() if name in FunctionName]
+        return {"EventSourceMappings": [one for each in found for one in each]}
 
     def get_paginator(self, verb: str) -> "Account":
         assert verb == "get_execution_history"
@@ -227,24 +229,24 @@ class TestCollecting:
     @pytest.mark.parametrize(
         ("mappings", "said"),
         [
-            ([], "not there: nothing reads the table"),
-            (
-                [{"State": "Enabled", "LastProcessingResult": "PROBLEM: Function call failed"}],
-                "Enabled, and its last result was: PROBLEM: Function call failed",
-            ),
+            ([], "not there: nothing reads for it"),
+            ([{"State": "E", "LastProcessingResult": "no"}], "E, and its last result was: no"),
             ([{"State": "Disabled"}], "Disabled, and its last result was: none"),
         ],
     )
-    def test_relay_is_asked_while_an_event_has_not_been_seen(
-        self, mappings: list[dict[str, str]], said: str
+    @pytest.mark.parametrize(
+        ("reader", "function"), [("relay", "RelayOutbox"), ("projection", "UpdateTimelines")]
+    )
+    def test_readers_are_asked_while_an_event_has_not_been_seen(
+        self, mappings: list[dict[str, str]], said: str, reader: str, function: str
     ):
         account = Account(CLAIMED)
-        account.mappings = mappings
-        assert self.collect(account).relay == said
+        account.mappings = {function: mappings}
+        assert self.collect(account).readers[reader] == said
         account.tables["TimelinesTable"] = {"order_id": ID} | {
             f"orders/{n}": {"event": "OrderPlaced", "at": at(0)} for n in (1, 2, 3)
         }
-        assert self.collect(account).relay == ""
+        assert self.collect(account).readers == {}
 
     def test_execution_that_is_no_arn_is_shown_as_unknown(self):
         known = self.collect(Account(order("REJECTED", by=["nonsense"])))

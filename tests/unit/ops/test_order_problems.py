@@ -192,7 +192,8 @@ class TestProblems:
     def test_unpublished_order_is_a_problem_after_a_minute(self):
         """The relay may be stuck: an operator must not read that nothing is wrong."""
         known = replace(
-            changed(PLACED, storefront=None), relay="Enabled, and its last result was: PROBLEM"
+            changed(PLACED, storefront=None),
+            readers={"relay": "Enabled, its last result: PROBLEM", "projection": "Disabled"},
         )
         last = datetime.fromisoformat(at(0.2))
 
@@ -200,5 +201,5 @@ class TestProblems:
         assert list(find_problems(known, now=last + UNPUBLISHED_AFTER + timedelta(seconds=1))) == [
             "of the 2 events of orders, the timeline lacks 1, 2, the last since"
             " 2026-12-01 08:26:00: not published, or on their way;"
-            " the relay is Enabled, and its last result was: PROBLEM"
+            " the relay is Enabled, its last result: PROBLEM; the projection is Disabled"
         ]

@@ -28,7 +28,11 @@ def decided(minutes_ago: int, shards: int, to: int, reason: str) -> dict[str, An
 @pytest.fixture
 def answers(deployed: FakeDeployed) -> dict[str, Any]:
     """What the services say; a test adds to it."""
-    said: dict[str, Any] = {"events": [], "lags": {}, "replays": []}
+    said: dict[str, Any] = {"events": [], "lags": {}, "replays": [], "mappings": {}}
+
+    def mappings(*, FunctionName: str) -> Any:  # noqa: N803
+        states = [v for part, v in said["mappings"].items() if part in FunctionName]
+        return {"EventSourceMappings": states[0] if states else [{"State": "Enabled"}]}
 
     def outputs(stack: str) -> Any:
         return {f"{view.name}Table": f"{view.name}-table" for view in VIEWS.values()}
@@ -46,6 +50,7 @@ def answers(deployed: FakeDeployed) -> dict[str, Any]:
         f"{view.name}Slot": "1" for view in VIEWS.values()
     }
     deployed.clients |= {
+        "lambda": SimpleNamespace(list_event_source_mappings=mappings),
         "kinesis": fake_client(describe_stream_summary=answering(StreamDescriptionSummary=SUMMARY)),
         "cloudwatch": SimpleNamespace(get_metric_data=lags),
         "logs": fake_client({"filter_log_events": lambda **_: [{"events": said["events"]}]}),
@@ -66,6 +71,27 @@ def test_stream_is_shown_with_its_shards_and_how_far_each_reader_is_behind(
     assert '<dd>3 <span class="tag deferred">updating</span>' in page
     assert "1.5 s behind" in page
     assert "this cloud measures no lag" in page
+
+
+@pytest.mark.parametrize(
+    ("mappings", "said"),
+    [
+        ([], "is not there"),
+        ([{"State": "Disabled"}], "is Disabled"),
+        ([{"State": "Enabled", "LastProcessingResult": "PROBLEM: no right"}], "PROBLEM: no right"),
+    ],
+)
+def test_reader_whose_mapping_does_not_work_is_shown(
+    browser: Browser, answers: dict[str, Any], mappings: list[dict[str, str]], said: str
+):
+    """It has no lag that an alarm could see."""
+    assert "event source mapping" not in browser.get("/views").text
+    answers["mappings"] = {"UpdateTimelines": mappings}
+
+    page = browser.get("/views").text
+
+    assert page.count("event source mapping") == 1
+    assert said in page
 
 
 def test_decisions_of_the_scaler_are_shown_with_their_reasons_and_equal_ones_once(
