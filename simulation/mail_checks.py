@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lambdas.notifications.confirmations import MAILS_PER_ADDRESS, SUBJECT
-from lambdas.notifications.messages import INVOICE
+from lambdas.notifications.email_records import INVOICE
 from simulation.bus import Event
 from simulation.invariants import BrokenPromiseError
 from simulation.mail import SUBJECTS, Mail, is_about

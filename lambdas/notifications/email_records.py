@@ -17,6 +17,10 @@ SENDING is written before SES is called, SENT after SES has accepted the e-mail.
 final at once: RECORDED if the environment has no sender address, NO_ADDRESS if the customer has no
 contact, UNCONFIRMED if the owner of its address has not confirmed it.
 """
+INVOICE = "Invoice"
+"""The kind of the e-mail with an invoice that missed the confirmation; the others' kind is the type
+of their event.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

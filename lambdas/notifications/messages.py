@@ -15,6 +15,7 @@ from lambdas.contracts.payments import PaymentDeclined
 from lambdas.contracts.shipping import AddressUndeliverable
 from lambdas.contracts.values import format_money
 from lambdas.notifications.contacts import Contact
+from lambdas.notifications.email_records import INVOICE
 from lambdas.notifications.invoices import IssuedInvoice
 
 REJECTIONS = {
@@ -24,10 +25,6 @@ REJECTIONS = {
 }
 """By the reason of a rejection, the text about it. A refusal's own explanation may repeat what came
 with the order, so no mail contains it.
-"""
-INVOICE = "Invoice"
-"""The kind of the e-mail with an invoice that missed the confirmation; the others' kind is the type
-of their event.
 """
 
 

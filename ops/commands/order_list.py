@@ -2,7 +2,7 @@
 
 The whole table of orders is read. An order is stuck when no saga has worked on it for ten minutes
 though it is open, or when a compensation of it failed for good. `order show` also looks at what
-the other services have on record.
+the other services have on record. With `--unnotified` the records of e-mails are read as well.
 
 Ends with 0 when nothing is wrong with the orders selected, and with 1 when something is.
 """
@@ -19,6 +19,7 @@ from ops.orders.listing import ListedOrder, Selection, UnreadableRow, list_order
 from ops.orders.trace import format_amount
 from ops.output import format_age, format_summary, one_line, print_json, print_text
 from ops.terminal import Terminal
+from ops.views.compare import DynamoTable
 
 DEFAULT_LIMIT = 100
 
@@ -35,6 +36,11 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--held", action="store_true", help="orders that a hold keeps")
     parser.add_argument("--deferred", action="store_true", help="orders that wait to be resumed")
     parser.add_argument("--stuck", action="store_true", help="orders that need a person")
+    parser.add_argument(
+        "--unnotified",
+        action="store_true",
+        help="orders whose customers lack a mail or an invoice, by the records of notifications",
+    )
     parser.add_argument(
         "--older-than",
         type=whole_number(1),
@@ -63,7 +69,11 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
         older_than=age and timedelta(minutes=age),
     )
     table, dynamodb = deployed.outputs("Orders")["OrdersTable"], deployed.client("dynamodb")
-    listing = list_orders(dynamodb, table, selection, limit=arguments.limit, now=now)
+    emails = None
+    if arguments.unnotified:
+        name = deployed.outputs("Notifications")["EmailRecordsTable"]
+        emails = DynamoTable(deployed.table(name), deployed.session.resource("dynamodb"))
+    listing = list_orders(dynamodb, table, selection, limit=arguments.limit, now=now, emails=emails)
     if arguments.json:
         unreadable = [each.as_json() for each in listing.unreadable]
         print_json([*unreadable, *(each.as_json() for each in listing.orders)])

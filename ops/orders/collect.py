@@ -92,13 +92,14 @@ class RecordCollector:
         readers: dict[str, Callable[[], Any]] = {
             "payments": self._payment,
             **{name: partial(self._row, *sink) for name, sink in ORDER_TABLES.items()},
+            "notifications": self._emails,
             "saga": partial(self._executions, order),
         }
         found, unreadable = dict[str, Any](), dict[str, str]()
         for name, read in readers.items():
             try:
                 found[name] = read()
-                if name in ORDER_TABLES and found[name] is not None:
+                if name != "saga" and found[name] is not None:
                     check_row(name, found[name])
             except READ_ERRORS as error:
                 found.pop(name, None)
@@ -135,6 +136,15 @@ class RecordCollector:
             ConsistentRead=True,
         )
         return from_item(answer["Item"]) if "Item" in answer else None
+
+    def _emails(self) -> Row:
+        answer = self._client("dynamodb").query(
+            TableName=self._outputs("Notifications")["EmailRecordsTable"],
+            KeyConditionExpression="order_id = :order",
+            ExpressionAttributeValues=to_item({":order": self._order_id}),
+            ConsistentRead=True,
+        )
+        return {"emails": [from_item(item) for item in answer["Items"]]}
 
     def _payment(self) -> Row | None:
         endpoint = self._outputs("Payments")["LedgerEndpoint"]

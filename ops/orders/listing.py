@@ -1,17 +1,20 @@
 """Select orders from their table."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from heapq import nlargest
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lambdas.contracts.order_states import HOLDABLE_STATES
+from lambdas.notifications.email_records import INVOICE
 from lambdas.orders.domain import Order
 from lambdas.orders.rows import is_tombstone
 from lambdas.runtime.dynamodb import from_item
-from ops.orders.problems import order_problems
-from ops.orders.row_checks import RowError, parse_order
+from ops.orders.problems import due_emails, email_problems, order_problems
+from ops.orders.row_checks import RowError, parse_email, parse_order
+from ops.views.compare import DynamoTable
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_UNREADABLE = 100
 """How many rows that are no orders are listed."""
+ORDERS_AT_ONCE = 1_000
+"""Of how many orders the records of e-mails are read together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +89,23 @@ class Listing:
 
 
 def list_orders(
-    dynamodb: "DynamoDBClient", table: str, selection: Selection, *, limit: int, now: datetime
+    dynamodb: "DynamoDBClient",
+    table: str,
+    selection: Selection,
+    *,
+    limit: int,
+    now: datetime,
+    emails: DynamoTable | None = None,
 ) -> Listing:
     """Scan the table, and return the selected orders.
 
-    Only the newest ``limit`` are kept in memory.
+    Only the newest ``limit`` are kept in memory. With ``emails``, the table of e-mail records, only
+    the orders are selected whose customers lack a mail or an invoice.
     """
     listing = Listing()
     listing.orders = nlargest(
         limit,
-        _selected(dynamodb, table, selection, listing, now),
+        _selected(dynamodb, table, selection, listing, now, emails),
         key=lambda each: (datetime.fromisoformat(each.order.placed_at), each.order.order_id),
     )
     return listing
@@ -124,13 +136,39 @@ def _rows(dynamodb: "DynamoDBClient", table: str) -> Iterator[Mapping[str, Any]]
 
 
 def _selected(
-    dynamodb: "DynamoDBClient", table: str, selection: Selection, listing: Listing, now: datetime
+    dynamodb: "DynamoDBClient",
+    table: str,
+    selection: Selection,
+    listing: Listing,
+    now: datetime,
+    emails: DynamoTable | None,
 ) -> Iterator[ListedOrder]:
-    for listed in _readable(_rows(dynamodb, table), listing, now):
-        if _is_selected(listed, selection, now):
-            listing.selected += 1
-            listing.with_problems += bool(listed.problems)
-            yield listed
+    readable = _readable(_rows(dynamodb, table), listing, now)
+    selected = (each for each in readable if _is_selected(each, selection, now))
+    for listed in _unnotified(selected, emails, now) if emails else selected:
+        listing.selected += 1
+        listing.with_problems += bool(listed.problems)
+        yield listed
+
+
+def _unnotified(
+    orders: Iterator[ListedOrder], emails: DynamoTable, now: datetime
+) -> Iterator[ListedOrder]:
+    """Yield the orders whose customers lack a mail or an invoice, with what they lack."""
+    while some := list(islice(orders, ORDERS_AT_ONCE)):
+        found = emails.batch_get([key for each in some for key in _email_keys(each.order)])
+        for each in some:
+            rows = [found[key] for key in _email_keys(each.order) if key in found]
+            try:
+                lacks = list(email_problems(each.order, map(parse_email, rows), now=now))
+            except RowError as error:
+                lacks = [str(error)]
+            if lacks:
+                yield replace(each, problems=(*each.problems, *lacks))
+
+
+def _email_keys(order: Order) -> list[tuple[str, str]]:
+    return [(order.order_id, kind) for kind in (INVOICE, *due_emails(order))]
 
 
 def _readable(

@@ -1,14 +1,23 @@
 """Find the problems of an order that do not resolve themselves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+from lambdas.contracts.event import Event
 from lambdas.contracts.order_states import FULFILLED_STATES, UNDONE_STATES, OrderState
+from lambdas.contracts.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDispatched,
+    OrderRejected,
+)
+from lambdas.notifications.email_records import INVOICE, SENDING, EmailRecord
 from lambdas.orders.domain import Order
 from lambdas.orders.rows import order_of
 from lambdas.orders.stalled_orders import is_stalled
 from ops.orders.records import OrderRecords
+from ops.orders.row_checks import parse_email
 
 OVERDUE_AFTER = timedelta(minutes=10)
 """After this time, a missing step needs an operator.
@@ -31,6 +40,17 @@ FORBIDDEN_WHEN_FULFILLED = {
     "shipping": {None, "REFUSED", "CANCELLED"},
 }
 """States that contradict an order that is fulfilled; None stands for no row."""
+DUE_EMAILS: Mapping[OrderState, Sequence[type[Event]]] = {
+    OrderState.CONFIRMED: (OrderConfirmed,),
+    OrderState.WITHDRAWN: (OrderConfirmed,),
+    OrderState.DISPATCHED: (OrderConfirmed, OrderDispatched),
+    OrderState.REJECTED: (OrderRejected,),
+    OrderState.CANCELLED: (OrderCancelled,),
+}
+"""The events that the customer of an order in this state has been notified of.
+
+Whether a cancelled order was confirmed before, its row does not say.
+"""
 
 
 def find_problems(known: OrderRecords, *, now: datetime) -> Iterator[str]:
@@ -40,6 +60,8 @@ def find_problems(known: OrderRecords, *, now: datetime) -> Iterator[str]:
     yield from _contradictions(known)
     yield from _missing_next_step(known, order, now)
     yield from _unpublished(known, order, now)
+    if emails := known.records.get("notifications"):
+        yield from email_problems(order, map(parse_email, emails["emails"]), now=now)
     for entry in (known.records.get("payments") or {}).get("entries", ()):
         if not entry["published"] and now - _time(entry["occurred_at"]) > OVERDUE_AFTER:
             yield f"the ledger's {entry['kind']} was never published"
@@ -57,6 +79,30 @@ def order_problems(order: Order, *, now: datetime) -> Iterator[str]:
     since = _unattended_since(order)
     if is_stalled(order, now=int(now.timestamp())) and now - since > OVERDUE_AFTER:
         yield f"it is {order.state}, and no saga has worked on it since {since:%Y-%m-%d %H:%M:%S}"
+
+
+def due_emails(order: Order) -> list[str]:
+    """Return the kinds of the e-mails that an order's customer should have, without an invoice."""
+    return [event.detail_type for event in DUE_EMAILS.get(order.state, ())]
+
+
+def email_problems(order: Order, records: Iterable[EmailRecord], *, now: datetime) -> Iterator[str]:
+    """Yield which e-mails an order's customer should have by now, and has not.
+
+    ``records`` are the records of those that were sent, or that it was decided not to send.
+    """
+    if now - _time(order.changed_at) <= OVERDUE_AFTER:
+        return
+    by_kind = {record.kind: record for record in records}
+    for kind in due_emails(order):
+        if kind not in by_kind:
+            yield f"its customer was not notified of {kind}"
+    confirmation = by_kind.get(OrderConfirmed.detail_type)
+    if confirmation and not confirmation.with_invoice and INVOICE not in by_kind:
+        yield "its confirmation was mailed without the invoice, which has not followed"
+    for record in by_kind.values():
+        if record.state == SENDING and now - _time(record.changed_at) > OVERDUE_AFTER:
+            yield f"whether its mail {record.kind} was sent is not known"
 
 
 def _unpublished(known: OrderRecords, order: Order, now: datetime) -> Iterator[str]:

@@ -114,6 +114,14 @@ def _timeline(row: Document | None) -> Iterator[str]:
     yield f"events in its timeline: {sum('/' in name for name in row or {})}"
 
 
+def _emails(row: Document) -> Iterator[str]:
+    for email in row["emails"]:
+        invoice = ", with the invoice" if email.get("with_invoice") else ""
+        yield f"{email['kind']} {email['state']}{invoice}"
+    if not row["emails"]:
+        yield "no mail"
+
+
 RENDERERS = {
     "orders": _order,
     "payments": _payment,
@@ -121,6 +129,7 @@ RENDERERS = {
     "shipping": _shipment,
     "warehouse": _picking,
     "storefront": _timeline,
+    "notifications": _emails,
 }
 """How each service's row is shown."""
 

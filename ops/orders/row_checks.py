@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from lambdas.contracts.codec import ContractError
+from lambdas.contracts.codec import ContractError, decode
+from lambdas.notifications.email_records import EmailRecord
 from lambdas.orders.domain import Order
 from lambdas.orders.rows import order_of
 from lambdas.storefront.timeline import render_timeline
@@ -35,6 +36,19 @@ def parse_order(row: Row) -> Order:
         raise RowError(str(error)) from error
 
 
+def parse_email(row: Row) -> EmailRecord:
+    """Return the record of an e-mail in a row.
+
+    Raises:
+        RowError: the row cannot be parsed as one.
+    """
+    try:
+        return decode(EmailRecord, row)
+    except ContractError as error:
+        problems = "; ".join(error.problems)
+        raise RowError(f"the record of the mail {row.get('kind')}: {problems}") from error
+
+
 def check_row(service: str, row: Row) -> None:
     """Check that the row of a service has the columns that the command reads.
 
@@ -42,6 +56,9 @@ def check_row(service: str, row: Row) -> None:
         RowError: a column is missing or has another type.
     """
     _require(service, row)
+    if service == "notifications":
+        for each in row["emails"]:
+            parse_email(each)
     if service == "storefront":
         try:
             for line in render_timeline(row)["events"]:

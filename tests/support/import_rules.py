@@ -32,6 +32,7 @@ TOOLS = ("bench", "demo", "emulator", "ops", "simulation", "tools")
 OFFERED_TO_OPERATORS = (
     "lambdas.catalog.domain",
     "lambdas.inventory.domain",
+    "lambdas.notifications.email_records",
     "lambdas.orders.domain",
     "lambdas.orders.holds",
     "lambdas.orders.offers",

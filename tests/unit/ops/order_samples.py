@@ -20,18 +20,13 @@ from workers.warehouse.domain import Picking
 
 ID = "0f" * 16
 
-
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
-
 
 TOTAL = {"amount": 2_208, "currency": "GBP"}
 
-
 UNITS = tuple(Line(sku=sku, quantity=n) for sku, n in (("85123A", 6), ("W/71053", 2)))
 
-
 ARN = "arn:aws:states:eu-west-1:1:execution:Fulfilment:e1"
-
 
 WITHDRAWAL = "arn:aws:states:eu-west-1:1:execution:Withdrawal:e2"
 
@@ -91,6 +86,15 @@ def shipment(state: str, *, changed: float = 1.5) -> dict[str, Any]:
     )
 
 
+def mailed(*emails: str, state: str = "SENT") -> dict[str, Any]:
+    """The records of e-mails: ``OrderConfirmed +invoice 2`` is a kind, and its second."""
+    records = []
+    for kind, *invoice, second in map(str.split, emails):
+        times = {"state": state, "changed_at": at(float(second))}
+        records.append({"order_id": ID, "kind": kind, **times, "with_invoice": bool(invoice)})
+    return {"emails": records}
+
+
 def charge(
     state: str, *kinds: str, explanation: str = "", published: bool = True
 ) -> dict[str, Any]:
@@ -148,9 +152,7 @@ def task(name: str, began: float, *attempts: str, took: float = 0.2) -> Iterator
 
 STARTED = happened("ExecutionStarted", 0.1)
 
-
 SUCCEEDED = happened("ExecutionSucceeded", 2.1)
-
 
 FULFILLED = [
     STARTED,
@@ -163,9 +165,7 @@ FULFILLED = [
     SUCCEEDED,
 ]
 
-
 OUT_OF_STOCK = "OutOfStock: too few available of 85123A"
-
 
 DISPATCHED = OrderRecords(
     order=order("DISPATCHED", 3, 6, [ARN], claim_owner=ARN, claim_until=1),
@@ -184,11 +184,11 @@ DISPATCHED = OrderRecords(
             "shipping/1 ShipmentDispatched 5",
             "orders/3 OrderDispatched 6",
         ),
+        "notifications": mailed("OrderConfirmed +invoice 3", "OrderDispatched 7"),
     },
     executions=[execution_of(ARN, FULFILLED)],
     unreadable={},
 )
-
 
 NOTHING: Mapping[str, None] = dict.fromkeys(
     ("payments", "inventory", "shipping", "warehouse", "storefront")
@@ -216,7 +216,6 @@ PLACED = OrderRecords(
     unreadable={},
 )
 
-
 REJECTED = OrderRecords(
     order=order(
         "REJECTED",
@@ -230,6 +229,7 @@ REJECTED = OrderRecords(
         "storefront": seen(
             "orders/1 OrderPlaced 0", "orders/2 OrderRejected 2", reason="OutOfStock"
         ),
+        "notifications": mailed("OrderRejected 3", state="NO_ADDRESS"),
     },
     executions=[
         execution_of(
@@ -238,7 +238,6 @@ REJECTED = OrderRecords(
     ],
     unreadable={},
 )
-
 
 TROUBLED = OrderRecords(
     order=order(
@@ -258,6 +257,7 @@ TROUBLED = OrderRecords(
         "storefront": seen(
             "orders/1 OrderPlaced 0", "orders/2 OrderConfirmed 2", "orders/3 OrderWithdrawn 3"
         ),
+        "notifications": mailed(),
     },
     executions=[
         execution_of(ARN, FULFILLED),
@@ -278,7 +278,6 @@ TROUBLED = OrderRecords(
     unreadable={},
 )
 
-
 BLIND = replace(
     DISPATCHED,
     executions=(),
@@ -289,7 +288,6 @@ BLIND = replace(
         "dead_letters": "orders/Repair: access denied",
     },
 )
-
 
 SITUATIONS = {
     "dispatched": DISPATCHED,

@@ -2,18 +2,16 @@
 
 import json
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
-from botocore.exceptions import ClientError
 from pg8000.native import DatabaseError, InterfaceError
 
 from lambdas.runtime.dynamodb import from_item, to_item
 from ops.commands import order_show as command
 from ops.deployed import Deployed, OperationError
-from ops.dlq.templates import Templates
 from ops.orders import collect, ledger
 from ops.orders.collect import MAX_READS, RecordCollector
 from ops.orders.executions import Execution, execution_of
@@ -21,8 +19,7 @@ from ops.orders.records import OrderRecords
 from ops.orders.render import render_lines
 from ops.orders.trace import trace_document
 from ops.terminal import Terminal
-from tests.support.items import any_item
-from tests.unit.ops.dead_letter_samples import templates
+from tests.unit.ops.order_account import EMAIL, Account
 from tests.unit.ops.order_samples import (
     ARN,
     FULFILLED,
@@ -38,72 +35,6 @@ from tests.unit.ops.order_samples import (
     reservation,
     shipment,
 )
-
-
-class NoHistory(Exception):
-    pass
-
-
-class Account:
-    """The account, as far as it knows of one order; each table is asked consistently."""
-
-    class exceptions:  # noqa: N801
-        ExecutionDoesNotExist = NoHistory
-
-    def __init__(
-        self, order: Any, *, without: str = "", denied: str = "", changes: int = 0, **history: Any
-    ) -> None:
-        self.tables: dict[str, Any] = {
-            "OrdersTable": order,
-            "ReservationsTable": reservation("RESERVED"),
-        }
-        self.without = without
-        self.denied = denied
-        self.changes = changes
-        self.histories = history
-        self.asked: list[str] = []
-        self.mappings: dict[str, list[dict[str, str]]] = {}
-
-    def outputs(self, stack: str) -> Mapping[str, str]:
-        if stack == self.without:
-            raise OperationError(f"there is no stack Orders-Dev-{stack} in eu-west-1")
-        output = {"Inventory": "Reservations", "Storefront": "Timelines", "Warehouse": "Pickings"}
-        name = f"{output.get(stack, {'Shipping': 'Shipments'}.get(stack, stack))}Table"
-        return {name: name, "LedgerEndpoint": "ledger"}
-
-    def client(self, service: str) -> "Account":
-        return self
-
-    def get_item(self, *, TableName: str, Key: Any, ConsistentRead: bool) -> Any:  # noqa: N803
-        assert (ConsistentRead, Key) == (True, {"order_id": {"S": ID}})
-        self.asked.append(TableName)
-        if TableName == self.denied:
-            error: Any = {"Code": "AccessDeniedException", "Message": "no\nnot you"}
-            raise ClientError({"Error": error}, "GetItem")
-        row = self.tables.get(TableName)
-        if TableName == "OrdersTable" and self.changes:
-            self.changes -= 1
-            row = {**self.tables[TableName], "sequence": self.changes + 1}
-        return {"Item": any_item(row)} if row else {}
-
-    def templates(self) -> Templates:
-        return templates()
-
-    def list_event_source_mappings(self, *, FunctionName: str) -> Any:  # noqa: N803
-        found = [each for name, each in self.mappings.items() if name in FunctionName]
-        return {"EventSourceMappings": [one for each in found for one in each]}
-
-    def get_paginator(self, verb: str) -> "Account":
-        assert verb == "get_execution_history"
-        return self
-
-    def paginate(self, *, executionArn: str) -> Iterator[Any]:  # noqa: N803
-        name = executionArn.rpartition(":")[2]
-        if name not in self.histories:
-            raise NoHistory
-        for event in self.histories[name]:
-            yield {"events": [event]}
-
 
 CLAIMED = order("CONFIRMED", by=[ARN])
 
@@ -124,6 +55,7 @@ class TestCollecting:
         known = self.collect(account)
         assert known.records["inventory"] == from_item(to_item(reservation("RESERVED")))
         assert known.records["shipping"] is None
+        assert known.records["notifications"] == {"emails": [EMAIL]}
         assert known.executions == [execution_of(ARN, FULFILLED)]
         assert account.asked == [
             "OrdersTable",
@@ -131,6 +63,7 @@ class TestCollecting:
             "ShipmentsTable",
             "PickingsTable",
             "TimelinesTable",
+            "EmailRecordsTable",
             "OrdersTable",
         ]
 
@@ -142,7 +75,7 @@ class TestCollecting:
 
     def test_unreadable_service_is_named_and_the_rest_is_read(self):
         known = self.collect(Account(CLAIMED, without="Warehouse", denied="ShipmentsTable"))
-        assert set(known.records) == {"payments", "inventory", "storefront"}
+        assert set(known.records) == {"payments", "inventory", "storefront", "notifications"}
         assert set(known.unreadable) == {"shipping", "warehouse"}
         assert known.unreadable["warehouse"].startswith("there is no stack ")
         assert "AccessDeniedException" in known.unreadable["shipping"]
@@ -212,6 +145,7 @@ class TestCollecting:
             ("warehouse", "PickingsTable", {"lines": "x", "picked_at": at(1)}),
             ("storefront", "TimelinesTable", {"order_id": ID, "orders/x": {}}),
             ("storefront", "TimelinesTable", {"order_id": ID, "orders/1": "text"}),
+            ("notifications", "EmailRecordsTable", {"order_id": ID, "kind": "OrderConfirmed"}),
         ],
     )
     def test_garbled_row_of_a_service_is_unreadable_and_the_rest_is_shown(

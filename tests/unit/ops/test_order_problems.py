@@ -7,8 +7,18 @@ from typing import Any, cast
 import pytest
 
 from lambdas.contracts.codec import encode
-from ops.orders.problems import OVERDUE_AFTER, UNPUBLISHED_AFTER, find_problems
+from lambdas.contracts.notifications import NOTIFIED_EVENTS
+from lambdas.contracts.orders import OrderConfirmed
+from lambdas.orders.rows import order_of
+from ops.orders.problems import (
+    DUE_EMAILS,
+    OVERDUE_AFTER,
+    UNPUBLISHED_AFTER,
+    email_problems,
+    find_problems,
+)
 from ops.orders.records import OrderRecords
+from ops.orders.row_checks import parse_email
 from tests.unit.ops.order_samples import (
     ARN,
     DISPATCHED,
@@ -19,6 +29,7 @@ from tests.unit.ops.order_samples import (
     at,
     charge,
     hold,
+    mailed,
     order,
     reservation,
     seen,
@@ -176,6 +187,7 @@ class TestProblems:
             "it is CANCELLED, and payments has it TAKEN",
             "of the 5 events of orders, the timeline lacks 4, 5, the last since"
             " 2026-12-01 08:26:09: not published, or on their way",
+            "its customer was not notified of OrderCancelled",
             "the ledger's CHARGE was never published",
             "orders/Repair has a dead letter of it: RefundPayment: no answer",
         ]
@@ -203,3 +215,52 @@ class TestProblems:
             " 2026-12-01 08:26:00: not published, or on their way;"
             " the relay is Enabled, its last result: PROBLEM; the projection is Disabled"
         ]
+
+
+class TestMails:
+    """The mails and the invoice that the customer should have."""
+
+    @pytest.mark.parametrize(
+        ("known", "emails", "said"),
+        [
+            (DISPATCHED, mailed("OrderDispatched 7"), ["not notified of OrderConfirmed"]),
+            (
+                DISPATCHED,
+                mailed(),
+                ["not notified of OrderConfirmed", "not notified of OrderDispatched"],
+            ),
+            (
+                DISPATCHED,
+                mailed("OrderConfirmed 3", "OrderDispatched 7"),
+                ["mailed without the invoice, which has not followed"],
+            ),
+            (
+                DISPATCHED,
+                mailed("Invoice +invoice 9", "OrderConfirmed 3", "OrderDispatched 7"),
+                [],
+            ),
+            (REJECTED, mailed(), ["not notified of OrderRejected"]),
+            (
+                REJECTED,
+                mailed("OrderRejected 3", state="SENDING"),
+                ["whether its mail OrderRejected was sent is not known"],
+            ),
+            (PLACED, mailed(), []),
+        ],
+    )
+    def test_mail_or_invoice_that_is_missing_for_long_is_a_problem(
+        self, known: OrderRecords, emails: Any, said: list[str]
+    ):
+        order, records = order_of(known.order), [parse_email(each) for each in emails["emails"]]
+        soon = datetime.fromisoformat(at(2)) + OVERDUE_AFTER
+
+        problems = list(email_problems(order, records, now=NOW))
+
+        assert len(problems) == len(said)
+        assert all(text in problem for text, problem in zip(said, problems, strict=True))
+        assert list(email_problems(order, records, now=soon)) == []
+
+    def test_every_event_that_customers_are_notified_of_is_due_in_some_state(self):
+        due = {event for events in DUE_EMAILS.values() for event in events}
+
+        assert due == {OrderConfirmed, *NOTIFIED_EVENTS}
