@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from demo import chaos, disturbances, scenario
+from demo.database import count
 from demo.make_export import VARIANTS, export
 from demo.order_book import load_orders
-from demo.report import MOMENTS
 from demo.run import create_run, open_database
 from demo.screen import Screen
 from emulator.cloud import Cloud, running
@@ -43,7 +43,7 @@ def platform() -> Iterator[Platform]:
 
 
 def test_every_promise_is_kept_to_the_orders_of_each_export(platform: Platform, tmp_path: Path):
-    cancelled: dict[str, int] = dict.fromkeys(MOMENTS, 0)
+    cancelled = 0
     for variant in VARIANTS:
         path = tmp_path / f"{variant}-{SEED}.csv"
         lines = export(seed=SEED, orders=ORDERS, variant=variant, cancelled=CANCELLED)
@@ -62,13 +62,13 @@ def test_every_promise_is_kept_to_the_orders_of_each_export(platform: Platform, 
                 (SELECT invoice FROM accepted UNION ALL SELECT invoice FROM rejections)"""
             ).fetchone()
             assert left == 0, f"seed {SEED}, {shown.getvalue()}"
-            for state, count in database.execute(
-                "SELECT answered_state, count(*) FROM cancel_requests"
-                " JOIN orders USING (order_id) WHERE state = 'CANCELLED'"
-                " GROUP BY answered_state"
-            ):
-                cancelled[state] += count
-    assert all(cancelled.values()), f"seed {SEED}, cancelled, by the state answered: {cancelled}"
+            cancelled += count(
+                database,
+                "orders JOIN cancel_requests USING (order_id)"
+                " WHERE state = 'CANCELLED' AND answered_state IS NOT NULL",
+            )
+    # How far they had come is chance: tests/e2e/orders/test_cancelling.py cancels at each moment.
+    assert cancelled, f"seed {SEED}"
 
 
 def test_every_promise_is_kept_when_requests_deliveries_and_processes_fail(
