@@ -1,7 +1,8 @@
 """List every queue and bucket that holds failed work: how much, and since when.
 
 They are found in the deployed templates. In DEPTH, +n are messages that are leased at the moment.
-SOURCE is what sends dead letters there. TARGET is where a redrive puts them back.
+SOURCE is what sends dead letters there. TARGET is where a redrive puts them back. What stands in
+two queues, as an event and as the record of its failure, is one dead letter.
 
 Ends with 0 when all of them are empty, with 1 when one is not, and with 2 when one could not be
 read: it is named, and the others are shown all the same.
@@ -18,7 +19,7 @@ from ops.commands.options import add_json_option
 from ops.deployed import Deployed
 from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.failure_sinks import FailureRoute, Mechanism
-from ops.dlq.peek import SinkContents, peek_all
+from ops.dlq.peek import SinkContents, pair_twins, peek_all
 from ops.output import (
     MAX_REASON,
     format_age,
@@ -82,11 +83,14 @@ def as_table(found: Sequence[SinkContents], now: datetime, *, of: int) -> str:
         rows.append([each.sink.name, f"{each.depth.visible}{in_flight}", age, *first])
         rows += [["", "", "", *other] for other in others]
     depths = [each.depth.total for each in found if each.depth.total]
-    letters = "1 dead letter" if sum(depths) == 1 else f"{sum(depths)} dead letters"
+    twins = sum(each.twin_sink is not None for each in pair_twins(found))
+    number = sum(depths) - twins
+    letters = "1 dead letter" if number == 1 else f"{number} dead letters"
+    both = f", {twins} in two of them" if twins else ""
     return format_summary(
         ("QUEUE", "DEPTH", "OLDEST", "SOURCE", "TARGET"),
         rows,
-        f"{letters} in {len(depths)} of {of} queues",
+        f"{letters} in {len(depths)} of {of} queues{both}",
     )
 
 

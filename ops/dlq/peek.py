@@ -1,6 +1,6 @@
 """Read failure sinks without removing anything."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -34,6 +34,31 @@ class SinkContents:
     def is_complete(self) -> bool:
         """Whether all messages were read. Other consumers may have leased some."""
         return len(self.dead_letters) >= self.depth.total
+
+
+@dataclass(slots=True, kw_only=True)
+class FoundDeadLetter:
+    """A dead letter, and where it stands."""
+
+    dead_letter: DeadLetter
+    sink: FailureSink
+    twin_sink: FailureSink | None = None
+    """Where its twin stands, if it has one."""
+
+
+def pair_twins(found: Iterable[SinkContents]) -> list[FoundDeadLetter]:
+    """Return the dead letters of some sinks, and of twins only the first."""
+    letters: list[FoundDeadLetter] = []
+    by_invocation: dict[str, FoundDeadLetter] = {}
+    for contents in found:
+        for each in contents.dead_letters:
+            first = by_invocation.get(each.invocation_id)
+            if first and not first.twin_sink and each.is_twin_of(first.dead_letter):
+                first.twin_sink = contents.sink
+                continue
+            letters.append(FoundDeadLetter(dead_letter=each, sink=contents.sink))
+            by_invocation.setdefault(each.invocation_id, letters[-1])
+    return letters
 
 
 def lease_dead_letters(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from lambdas.contracts.times import format_time
 from ops.deployed import Deployed
 from ops.dlq.discovery import find_failure_sinks
-from ops.dlq.peek import SinkContents, peek_all
+from ops.dlq.peek import SinkContents, pair_twins, peek_all
 from ops.dlq.report import UNSEEN
 from ops.orders.records import OrderDeadLetter
 
@@ -18,21 +18,22 @@ def find_dead_letters(
     A record that only points into a table's stream names no order, so it is not found.
     """
     contents, unreadable = peek_all(find_failure_sinks(deployed.templates()), deployed.client)
-    found = [each for sink in contents for each in dead_letters_of(order_id, sink)]
+    found = dead_letters_of(order_id, contents)
     unseen = [each.sink.name for each in contents if not each.is_complete]
     reasons = [f"{name}: {why}" for name, why in unreadable.items()]
     return found, [*reasons, *([f"some of {', '.join(unseen)} {UNSEEN}"] if unseen else [])]
 
 
-def dead_letters_of(order_id: str, contents: SinkContents) -> Sequence[OrderDeadLetter]:
-    """Return the dead letters of a sink that mention the order."""
+def dead_letters_of(order_id: str, found: Sequence[SinkContents]) -> Sequence[OrderDeadLetter]:
+    """Return the dead letters of some sinks that mention the order, of twins only the first."""
     return [
         OrderDeadLetter(
-            queue=contents.sink.name,
-            id=dead_letter.message.id,
-            at=format_time(dead_letter.message.sent_at),
-            what=dead_letter.error or dead_letter.mechanism or "for an unknown reason",
+            queue=each.sink.name,
+            twin_in=each.twin_sink.name if each.twin_sink else "",
+            id=each.dead_letter.message.id,
+            at=format_time(each.dead_letter.message.sent_at),
+            what=each.dead_letter.error or each.dead_letter.mechanism or "for an unknown reason",
         )
-        for dead_letter in contents.dead_letters
-        if dead_letter.mentions(order_id)
+        for each in pair_twins(found)
+        if each.dead_letter.mentions(order_id)
     ]

@@ -66,7 +66,8 @@ def find_problems(known: OrderRecords, *, now: datetime) -> Iterator[str]:
         if not entry["published"] and now - _time(entry["occurred_at"]) > OVERDUE_AFTER:
             yield f"the ledger's {entry['kind']} was never published"
     for dead_letter in known.dead_letters:
-        yield f"{dead_letter.queue} has a dead letter of it: {dead_letter.what}"
+        too = f" (so has {dead_letter.twin_in})" if dead_letter.twin_in else ""
+        yield f"{dead_letter.queue} has a dead letter of it{too}: {dead_letter.what}"
 
 
 def order_problems(order: Order, *, now: datetime) -> Iterator[str]:

@@ -14,6 +14,8 @@ class OrderDeadLetter:
     """A dead letter about an order."""
 
     queue: str
+    twin_in: str = ""
+    """The other queue in which it stands too, if there is one."""
     id: str
     at: str
     """When it was dead-lettered; ISO 8601."""

@@ -50,7 +50,10 @@ def _status(trace: Document) -> Iterator[tuple[str, str]]:
     records, unreadable = trace["records"], trace["unreadable"]
     standing = {service: list(RENDERERS[service](row)) for service, row in records.items()}
     standing["saga"] = list(_sagas(trace))
-    found = [f"{each['queue']}: {each['what']}" for each in trace["dead_letters"]]
+    found = [
+        f"{' and '.join(filter(None, (each['queue'], each['twin_in'])))}: {each['what']}"
+        for each in trace["dead_letters"]
+    ]
     some = ["some could not be read"] if DEAD_LETTERS in unreadable else []
     standing["dlq"] = [*found, *some] or ["nothing"]
     standing |= {each: ["could not be read"] for each in unreadable if each != DEAD_LETTERS}

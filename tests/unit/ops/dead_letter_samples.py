@@ -10,9 +10,11 @@ from typing import Any
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderConfirmed
 from lambdas.runtime.dead_letters import DeadLetterQueue
-from ops.dlq.decode import RawMessage
+from ops.dlq.decode import RawMessage, decode
 from ops.dlq.discovery import find_failure_sinks
 from ops.dlq.failure_sinks import FailureRoute, FailureSink, Mechanism
+from ops.dlq.peek import SinkContents
+from ops.dlq.readers import Depth
 from ops.dlq.templates import DeployedStack, Resource, Templates
 from tests.contracts.catalog import read, sample_of
 from tests.support.doubles import ClientDouble
@@ -218,3 +220,19 @@ def _from(message: RawMessage, source: str) -> RawMessage:
         group_id=message.group_id,
         source_queue_arn=source,
     )
+
+
+def twins() -> list[SinkContents]:
+    """Return what Lambda wrote of one failed invocation: the event, and the record of it."""
+    found = []
+    for name in (
+        "notifications/NotifyCustomerDeadLetters",
+        "notifications/NotifyCustomerFailureRecords",
+    ):
+        at = sink(name)
+        by_lambda = (Mechanism.FUNCTION_DLQ, Mechanism.DESTINATION)
+        route = next(route for route in at.routes if route.mechanism in by_lambda)
+        letter = decode(dead_lettered_by(route, at, id=name), at)
+        depth = Depth(visible=1, in_flight=0, measured_at=AT)
+        found.append(SinkContents(sink=at, depth=depth, dead_letters=[letter]))
+    return found

@@ -10,6 +10,7 @@ from ops.dlq.peek import peek
 from ops.dlq.readers import Depth, LeasedMessages
 from ops.dlq.templates import Resource
 from ops.orders.dead_letters import dead_letters_of
+from tests.unit.ops.dead_letter_samples import EVENT, twins
 from tests.unit.ops.order_samples import ID, NOW
 
 
@@ -48,7 +49,7 @@ class TestDeadLetters:
         held = Held(json.dumps(other), json.dumps(piece), f"nobody knows what of {ID}")
 
         contents = peek(REPAIR, held)
-        pieces = dead_letters_of(ID, contents)
+        pieces = dead_letters_of(ID, [contents])
 
         assert [(piece.queue, piece.id, piece.what) for piece in pieces] == [
             ("orders/Repair", "m1", "RefundPayment"),
@@ -63,5 +64,12 @@ class TestDeadLetters:
     def test_sink_of_which_others_hold_some_is_incomplete(self, held: Held, complete: bool):
         contents = peek(REPAIR, held)
 
-        assert dead_letters_of(ID, contents) == []
+        assert dead_letters_of(ID, [contents]) == []
         assert contents.is_complete == complete
+
+    def test_twins_are_one_dead_letter_that_stands_in_two_queues(self):
+        events, records = twins()
+
+        (found,) = dead_letters_of(EVENT["detail"]["data"]["order_id"], [events, records])
+
+        assert (found.queue, found.twin_in) == (events.sink.name, records.sink.name)

@@ -3,12 +3,13 @@
 import threading
 from typing import Any
 
+from ops.commands import dlq_list
 from ops.deployed import CONFIG
 from ops.dlq.failure_sinks import FailureSink
 from ops.dlq.peek import MAX_WORKERS, peek_all
 from ops.dlq.templates import QUEUE, Resource
 from tests.unit.ops.console.conftest import FakeSqs
-from tests.unit.ops.dead_letter_samples import message
+from tests.unit.ops.dead_letter_samples import AT, message, twins
 
 QUEUES = 74
 
@@ -51,3 +52,9 @@ def test_half_of_all_queues_wait_for_their_last_answer_at_the_same_time():
 
 def test_each_request_has_a_connection():
     assert vars(CONFIG)["max_pool_connections"] >= MAX_WORKERS
+
+
+def test_dlq_list_counts_twins_once():
+    table = dlq_list.as_table(twins(), AT, of=66)
+
+    assert table.splitlines()[-1] == "1 dead letter in 2 of 66 queues, 1 in two of them"
