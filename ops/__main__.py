@@ -110,6 +110,11 @@ class Parser(argparse.ArgumentParser):
         for name in (None, "store"):
             self.register("action", name, StoreOnce)
 
+    def print_help(self, file: Any = None) -> None:
+        """Print the help. If that fails, raise an OSError, which argparse would not."""
+        sys.stdout.write(self.format_help())
+        sys.stdout.flush()
+
     def error(self, message: str) -> NoReturn:
         """End the command, and say what is wrong with its arguments."""
         self.exit(FAILED, f"{printable(' '.join(message.split()))}: see {self.prog} --help\n")
@@ -128,7 +133,10 @@ def main() -> int:
     if isinstance(sys.stdout, TextIOWrapper):
         # Not every locale has all characters of texts and helps.
         sys.stdout.reconfigure(errors="backslashreplace")
-    arguments = _arguments()
+    try:
+        arguments = _arguments()
+    except OSError as error:
+        return _end_unwritten(error)
     terminal = Terminal()
     try:
         return _run(arguments, terminal)
@@ -149,21 +157,13 @@ def main() -> int:
     except SystemExit as error:
         # SIGTERM or SIGHUP. After the latter, the terminal is closed.
         _end(terminal)
-        with suppress(OSError):
-            _say(INTERRUPTION, error)
+        _say(INTERRUPTION, error)
         raise
-    except BrokenPipeError as error:
-        # The reader of the output, such as `head`, has closed it.
-        _discard_output()
-        _say("", error)
-        return 128 + signal.SIGPIPE
     except OSError as error:
-        _discard_output()
-        _say(str(error), error)
-        return FAILED
+        return _end_unwritten(error)
     except Exception:  # noqa: BLE001 -- Python's own code for it is 1: something is left to do
         _end(terminal)
-        sys.stderr.write(printable(traceback.format_exc(), keep="\n"))
+        _write_error(printable(traceback.format_exc(), keep="\n"))
         return FAILED
     finally:
         _end(terminal)
@@ -172,7 +172,24 @@ def main() -> int:
 def _say(why: str, error: BaseException) -> None:
     """Write in one line why the command ends, and what the error's notes say of what is left."""
     if line := with_notes(why, error):
-        sys.stderr.write(f"{printable(line)}\n")
+        _write_error(f"{printable(line)}\n")
+
+
+def _write_error(text: str) -> None:
+    """Write to standard error. If that takes no more, the exit code still says what happened."""
+    with suppress(OSError):
+        sys.stderr.write(text)
+
+
+def _end_unwritten(error: OSError) -> int:
+    """Say that the output takes no more, unless its reader closed it; return the exit code."""
+    _discard_output()
+    if isinstance(error, BrokenPipeError):
+        # The reader, such as `head`, has closed it.
+        _say("", error)
+        return 128 + signal.SIGPIPE
+    _say(str(error), error)
+    return FAILED
 
 
 def _end(terminal: Terminal) -> None:

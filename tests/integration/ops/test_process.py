@@ -24,7 +24,7 @@ runpy.run_module("ops", run_name="__main__")
 """
 
 
-def run(*words: str, out: Path | None = None) -> tuple[int, str]:
+def run(*words: str, out: Path | None = None, unbuffered: str = "") -> tuple[int, str]:
     """Run Python with these arguments; return its exit code and its errors."""
     with (out or Path("/dev/null")).open("w") as file:
         ended = subprocess.run(
@@ -33,7 +33,7 @@ def run(*words: str, out: Path | None = None) -> tuple[int, str]:
             stderr=subprocess.PIPE,
             text=True,
             check=False,
-            env={**os.environ, "PYTHONUNBUFFERED": ""},
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
             preexec_fn=obey_signals,
         )
     return ended.returncode, ended.stderr
@@ -168,3 +168,24 @@ sys.exit(ops.main())
 
     assert ended == 2
     assert err.endswith("KeyError: '\\x1b[2J'\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [["--help"], ["order", "show", "--help"]])
+def test_help_that_cannot_be_written_is_one_line(words: list[str], unbuffered: str):
+    ended = run("-m", "ops", *words, out=Path("/dev/full"), unbuffered=unbuffered)
+
+    assert ended == (2, "[Errno 28] No space left on device\n")
+
+
+def test_error_that_cannot_be_written_keeps_its_code():
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "ops", "order", "list"],
+            stdout=subprocess.DEVNULL,
+            stderr=full,
+            check=False,
+            env={**os.environ, "AWS_CONFIG_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""},
+        )
+
+    assert ended.returncode == 2
