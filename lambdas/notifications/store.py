@@ -48,28 +48,53 @@ class EmailRecords:
         Raises:
             EmailOutcomeUnknownError: the record is gone, or another attempt's. It is not changed.
         """
-        values = {":sent": SENT, ":now": now, ":claim": record.claim}
-        for more, condition, id in (
-            (", message_id = :id", " AND attribute_exists(customer_id)", {":id": message_id}),
-            ("", "", {}),
-        ):
-            try:
-                response = self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=to_item({"order_id": record.order_id, "kind": record.kind}),
-                    UpdateExpression=f"SET #state = :sent, changed_at = :now{more}",
-                    ConditionExpression=f"claim = :claim{condition}",
-                    ExpressionAttributeNames={"#state": "state"},
-                    ExpressionAttributeValues=to_item({**values, **id}),
-                    ReturnValues="ALL_NEW",
-                )
-            except self._dynamodb.exceptions.ConditionalCheckFailedException:
-                continue
-            return _record(from_item(response["Attributes"]))
-        raise EmailOutcomeUnknownError(
-            f"the e-mail {record.kind} of order {record.order_id} was sent as {message_id}, "
-            "and its record was changed by another"
+        marked = self._mark_sent_as(record, message_id, now=now) or self._mark_sent_to_erased(
+            record, now=now
         )
+        if marked is None:
+            raise EmailOutcomeUnknownError(
+                f"the e-mail {record.kind} of order {record.order_id} was sent as {message_id}, "
+                "and its record was changed by another"
+            )
+        return marked
+
+    def _mark_sent_as(
+        self, record: EmailRecord, message_id: str, *, now: str
+    ) -> EmailRecord | None:
+        """Do it with SES's id of the e-mail, if the record still has its customer."""
+        return self._update(
+            record,
+            "SET #state = :sent, changed_at = :now, message_id = :id",
+            condition="claim = :claim AND attribute_exists(customer_id)",
+            values={":sent": SENT, ":now": now, ":id": message_id},
+        )
+
+    def _mark_sent_to_erased(self, record: EmailRecord, *, now: str) -> EmailRecord | None:
+        """Do it without the id, which leads to the customer."""
+        return self._update(
+            record,
+            "SET #state = :sent, changed_at = :now",
+            condition="claim = :claim",
+            values={":sent": SENT, ":now": now},
+        )
+
+    def _update(
+        self, record: EmailRecord, update: str, *, condition: str, values: Mapping[str, str]
+    ) -> EmailRecord | None:
+        """Update a record; return it as it is now, or None if ``condition`` does not hold."""
+        try:
+            response = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item({"order_id": record.order_id, "kind": record.kind}),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues=to_item({**values, ":claim": record.claim}),
+                ReturnValues="ALL_NEW",
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return None
+        return _record(from_item(response["Attributes"]))
 
     def delete(self, record: EmailRecord) -> None:
         """Delete the record of an e-mail that SES rejected, so that it may be tried again."""
