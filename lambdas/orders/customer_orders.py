@@ -45,6 +45,8 @@ MAX_REMEMBERED = 100
 """How many refused customers a process remembers."""
 KEPT = timedelta(days=400)
 """How long after a customer's last order DynamoDB deletes the row."""
+MAX_CLOCK_DIFFERENCE = timedelta(seconds=10)
+"""How far apart the clocks of functions are at most."""
 MAX_BATCH = 100
 Count = Annotated[int, IntegerBounds(minimum=0)]
 
@@ -62,8 +64,18 @@ class _Numbers:
     """How many orders the customer placed on that day."""
 
     def placed_on(self, day: str) -> int:
-        """Return how many orders the customer placed on a day, which is not before the row's."""
+        """Return how many orders the customer placed on a day, as ``day_of`` returns it."""
         return self.placed if self.day == day else 0
+
+    def day_of(self, order: Order) -> str:
+        """Return the day (UTC) that an order counts for.
+
+        This is the row's if that begins within seconds: another function's clock is ahead, and has
+        begun to count it.
+        """
+        placed_at = datetime.fromisoformat(order.placed_at)
+        ahead = (placed_at + MAX_CLOCK_DIFFERENCE).date().isoformat()
+        return ahead if self.day == ahead else placed_at.date().isoformat()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +134,7 @@ class CustomerOrders:
 
         Also return how many were open when the orders were read last.
         """
-        check_day(row.numbers.placed_on(_day(order)), limits=self._limits)
+        check_day(row.numbers.placed_on(row.numbers.day_of(order)), limits=self._limits)
         entries = {id: entry for id, entry in row.entries.items() if id != order.order_id}
         still_open = row.numbers.still_open
         try:
@@ -186,7 +198,7 @@ class CustomerOrders:
         still_open: int,
     ) -> Sequence[Any]:
         """Write order and entries; return why neither was written, or nothing."""
-        version, day = before.numbers.version, _day(order)
+        version, day = before.numbers.version, before.numbers.day_of(order)
         placed_at = datetime.fromisoformat(order.placed_at)
         row = {
             "customer_id": order.customer_id,
@@ -242,7 +254,3 @@ def _parse_row(row: Mapping[str, Any], customer_id: str) -> _Row:
     except ContractError as error:
         raise UnreadableRowError(contract, [f"orders: {each}" for each in error.problems]) from None
     return _Row(numbers=numbers, entries=open_orders)
-
-
-def _day(order: Order) -> str:
-    return datetime.fromisoformat(order.placed_at).date().isoformat()

@@ -134,6 +134,23 @@ def test_orders_of_a_day_count_until_it_is_over_whatever_became_of_them(
     assert store.add(replace(placed(key="3"), placed_at=format_time(tomorrow)))
 
 
+def test_count_of_a_day_does_not_begin_again_for_a_clock_that_is_behind(
+    shop: Callable[..., CustomerOrders],
+):
+    store = shop(a_day=2)
+    midnight = datetime.fromisoformat("2026-12-02T00:00:00+00:00")
+
+    def place(key: str, seconds: float) -> Order:
+        at = format_time(midnight + timedelta(seconds=seconds))
+        return store.add(replace(placed(key=key), placed_at=at))
+
+    place("1", 0.1)
+    place("2", -0.2)
+    for seconds in (-0.1, 0.3):
+        with pytest.raises(CustomerLimitError, match="placed 2 orders today"):
+            place("3", seconds)
+
+
 def test_order_costs_a_read_and_a_transaction_of_two_items(
     shop: Callable[..., CustomerOrders], dynamodb: Any
 ):
