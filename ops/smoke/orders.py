@@ -100,15 +100,21 @@ class SmokeOrders:
     def await_views(self) -> None:
         """Wait until the list of orders and the timelines show the orders' states."""
         states = {id: self.state(id) for id in self.placed.values()}
-        seen: list[Any] = [None]
+        problem = ""
 
         def are_equal() -> bool:
+            nonlocal problem
             answer = self.customer.call("GET", "/orders")
             _expect(answer, 200)
-            seen[0] = {order["order_id"]: order["state"] for order in answer.body["orders"]}
-            return seen[0] == states and all(map(self._has_timeline, states))
+            seen = {order["order_id"]: order["state"] for order in answer.body["orders"]}
+            missing = [id for id in states if not self._has_timeline(id)]
+            if seen != states:
+                problem = f"orders has {states}, and the list of orders has {seen}"
+            elif missing:
+                problem = f"there is no timeline of {', '.join(missing)}"
+            return seen == states and not missing
 
-        self._await(are_equal, lambda: f"orders has {states}, and the view has {seen[0]}")
+        self._await(are_equal, lambda: problem)
 
     def confirmed_event(self, order_id: str, customer_id: str, quantity: int) -> str:
         """Return an order's ``OrderConfirmed`` as EventBridge delivers it to a queue."""

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from ops import __main__ as main
 from ops.deployed import Outputs
-from ops.smoke.api import Answer, Api, bearer
+from ops.smoke.api import Answer, Api, Send, bearer
 from ops.smoke.orders import SmokeError, SmokeOrders
 from ops.smoke.run import SmokeTest
 from tests.unit.ops.account_fakes import client_error, raising
@@ -31,9 +31,9 @@ class Clock:
         self.now += seconds
 
 
-def orders(shop: Shop) -> SmokeOrders:
+def orders(shop: Shop, send: Send | None = None) -> SmokeOrders:
     clock = Clock()
-    api = Api(url="https://api", authorize=bearer(TOKEN), send=shop.send, sleep=clock.sleep)
+    api = Api(url="https://api", authorize=bearer(TOKEN), send=send or shop.send, sleep=clock.sleep)
     return SmokeOrders(
         customer=api,
         operator=api,
@@ -119,6 +119,28 @@ def test_command_says_what_works_and_takes_away_what_it_made(
     assert shop.calls[-1] == "PUT /products/SMOKE-TEST"
     assert ("DELETE /orders/order-dispatched" in shop.calls) == bool(changed)
     assert len(deployed.deleted) == 1
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("/timeline", "there is no timeline of order-dispatched after 10 s"),
+        ("/orders", "orders has {'order-dispatched': 'DISPATCHED'}, and the list of orders has {}"),
+    ],
+)
+def test_view_that_lacks_an_order_is_named(lost: str, said: str):
+    shop = Shop()
+
+    def send(request: urllib.request.Request) -> Answer:
+        if request.get_method() == "GET" and request.full_url.endswith(lost):
+            return Answer(404, {}) if lost == "/timeline" else Answer(200, {"orders": []})
+        return shop.send(request)
+
+    smoke = orders(shop, send)
+    smoke.place("dispatched", 1)
+
+    with pytest.raises(SmokeError, match=re.escape(said)):
+        smoke.await_views()
 
 
 class HalfDeployed(Deployed):
