@@ -14,11 +14,11 @@ from demo.screen import Screen
 from emulator.cloud import Cloud
 
 SLOW = """\
-import signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: (time.sleep({seconds}), sys.exit()))
+import signal, time
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 print("http://127.0.0.1:1/enter", flush=True)
-while True:
-    signal.pause()
+signal.sigwait([signal.SIGTERM])
+time.sleep({seconds})
 """
 """A console whose end takes so many seconds."""
 
