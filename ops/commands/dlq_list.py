@@ -1,8 +1,9 @@
 """List every queue and bucket that holds failed work: how much, and since when.
 
 They are found in the deployed templates. In DEPTH, +n are messages that are leased at the moment.
-SOURCE is what sends dead letters there. TARGET is where a redrive puts them back. What stands in
-two queues, as an event and as the record of its failure, is one dead letter.
+OLDEST begins with "over" where not all were read. SOURCE is what sends dead letters there. TARGET
+is where a redrive puts them back. What stands in two queues, as an event and as the record of its
+failure, is one dead letter.
 
 Ends with 0 when all of them are empty, with 1 when one is not, and with 2 when one could not be
 read: it is named, and the others are shown all the same.
@@ -80,6 +81,9 @@ def as_table(found: Sequence[SinkContents], now: datetime, *, of: int) -> str:
             ("", "")
         ]
         age = format_age(since, now) if since else ""
+        if age and not each.is_complete:
+            # One that was not read may be older.
+            age = f"over {age}"
         rows.append([each.sink.name, f"{each.depth.visible}{in_flight}", age, *first])
         rows += [["", "", "", *other] for other in others]
     depths = [each.depth.total for each in found if each.depth.total]
