@@ -56,6 +56,8 @@ class Shipment:
     """Whether the warehouse has picked its goods."""
     hold_sequence: int = 0
     """The sequence of the latest event that set ``held``."""
+    reported_at: str = ""
+    """When its dispatch was reported again, because it was requested again after it had left."""
 
 
 def shipment_id(order_id: str) -> str:
@@ -89,8 +91,11 @@ def undeliverable_message(country: str) -> str:
 def mark_picked(shipment: Shipment | None, *, cause: str, now: str) -> Shipment | None:
     """Return the shipment after its goods were picked: DISPATCHED, unless it is held.
 
-    ``cause`` is the id of the OrderPicked event.
+    ``cause`` is the id of the OrderPicked event. If the shipment has left already, the event may
+    come again because ShipmentDispatched was lost. So that is reported again.
     """
+    if shipment is not None and shipment.state == ShipmentState.DISPATCHED:
+        return replace(shipment, reported_at=now)
     if shipment is None or shipment.state != ShipmentState.BOOKED:
         return shipment
     picked = replace(shipment, picked=True)
@@ -169,9 +174,14 @@ def require_shipment(shipment: Shipment | None, order_id: str) -> Shipment:
 def event_for_change(
     before: Shipment | None, after: Shipment
 ) -> EventEnvelope[ShipmentDispatched] | None:
-    """Return ShipmentDispatched if the change of the row is the dispatch; None otherwise."""
+    """Return ShipmentDispatched if the change of the row is the dispatch; None otherwise.
+
+    If the dispatch is reported again, this is the same event, with the same id.
+    """
     if after.state != ShipmentState.DISPATCHED or (
-        before is not None and before.state == ShipmentState.DISPATCHED
+        before is not None
+        and before.state == ShipmentState.DISPATCHED
+        and before.reported_at == after.reported_at
     ):
         return None
     return envelope(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Shipment | None)
 RETRY = RetryPolicy(max_attempts=5)
 """A write that lost to another one is tried again at once."""
-VERSION_ATTRIBUTES = ("state", "held", "hold_sequence", "picked")
+VERSION_ATTRIBUTES = ("state", "held", "hold_sequence", "picked", "reported_at")
 """Every write of a row changes one of these."""
 
 

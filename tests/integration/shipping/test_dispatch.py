@@ -48,9 +48,26 @@ def test_booked_shipment_is_dispatched_once(shipments: Shipments):
     assert left == replace(
         BOOKED, state=ShipmentState.DISPATCHED, changed_at=LATER, cause="picked-1", picked=True
     )
-    assert dispatch(shipments, "o1", cause="picked-2", now="later still") == left
-    assert shipments.cancel("o1", now="later still") == left
-    assert shipments.book(BOOKED) == left
+    again = replace(left, reported_at="later still")
+    assert dispatch(shipments, "o1", cause="picked-2", now="later still") == again
+    assert shipments.cancel("o1", now="later still") == again
+    assert shipments.book(BOOKED) == again
+
+
+def test_dispatch_that_is_requested_again_is_published_again_under_the_same_id(
+    shipments: Shipments,
+):
+    shipments.book(BOOKED)
+    left = dispatch(shipments, "o1", cause="picked-1", now=LATER)
+    asked = [dispatch(shipments, "o1", cause="picked-1", now=now) for now in ("day 1", "day 2")]
+
+    changes = pairwise([BOOKED, left, *asked])
+    events = [event_for_change(before, after) for before, after in changes if after]
+    assert len(events) == 3
+    assert events[0] is not None
+    assert events == [events[0]] * 3
+    assert asked[-1] is not None
+    assert event_for_change(asked[-1], asked[-1]) is None
 
 
 def test_cancelled_shipment_is_not_dispatched(shipments: Shipments):
@@ -80,7 +97,7 @@ def test_concurrent_cancellation_and_dispatch_have_one_winner(shipments: Shipmen
 
 @settings(max_examples=40)
 @given(requests=st.lists(st.sampled_from(["book", "cancel", "dispatch"]), max_size=8))
-def test_dispatch_is_published_once_and_only_if_it_left(
+def test_dispatch_is_published_as_one_event_and_only_if_it_left(
     dynamodb: Any, make_table: Callable[[str, str], str], requests: list[str]
 ):
     shipments = Shipments(make_table("shipments", "order_id"), dynamodb=dynamodb)
@@ -94,11 +111,11 @@ def test_dispatch_is_published_once_and_only_if_it_left(
             }[request]()
         )
 
-    published = [
-        event
+    published = {
+        event.metadata.event_id
         for before, after in pairwise(rows)
         if after is not None and (event := event_for_change(before, after)) is not None
-    ]
+    }
     last = rows[-1]
     assert len(published) == (last is not None and last.state == ShipmentState.DISPATCHED)
 

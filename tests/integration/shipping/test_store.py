@@ -47,6 +47,7 @@ def test_booking_is_stored(shipments: Shipments, dynamodb: Any, table: str):
             "lines": [{"sku": "A", "quantity": 2}],
             "created_at": NOW,
             "changed_at": NOW,
+            "reported_at": "",
             "explanation": "",
             "cause": "",
             "held": False,
