@@ -121,9 +121,10 @@ class RecordCollector:
     def _with_readers(self, known: OrderRecords) -> OrderRecords:
         """Add what Lambda says of those that pass on an order's events to its timeline."""
         readers, unreadable = dict[str, str](), dict(known.unreadable)
+        templates = cache(self._deployed.templates)
         for reader, name in READERS.items():
             try:
-                function = named(self._deployed.templates(), name).physical
+                function = named(templates(), name).physical
                 readers[reader] = mapping_state(self._client("lambda"), function)
             except READ_ERRORS as error:
                 unreadable[reader] = _line(error)
