@@ -22,8 +22,8 @@ from tests.support.source_records import BATCHED, SCHEDULE, TABLE, subject
 from tests.support.story import Story
 
 MOST, MOST_OF_JOBS = (1_000_000, 1_000_000) if ARE_WANTED else (1_000, 60)
-"""How many edits of a table's rows are tried, evenly spread over all that there are: with what reads
-them, and with jobs, which take up to a hundred times as long.
+"""How many edits of a table's rows are tried, evenly spread over all that there are: with what
+reads them, and with jobs, which take up to a hundred times as long.
 """
 STANDBY = "Green"
 """In the name of a view's table that nothing reads until the view is rebuilt."""
