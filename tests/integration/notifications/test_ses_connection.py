@@ -1,9 +1,12 @@
-"""SES on a kept connection that its peer resets."""
+"""Requests to SES: over a connection of their own, and made once."""
 
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from inspect import unwrap
+from operator import attrgetter
+from typing import Any
 
 import boto3
 import pytest
@@ -76,3 +79,26 @@ def test_ses_on_a_reset_kept_alive_connection_gets_a_fresh_connection(server: Se
     for _ in range(3):
         sent = send_through_ses(ses, sender="a@example.com", to="b@example.com", content=content)
         assert sent == "m"
+
+
+SETTINGS = dict.fromkeys(
+    (
+        *("API_URL", "CONFIRMATION_COUNTERS_TABLE", "CUSTOMERS_TABLE", "EMAIL_RECORDS_TABLE"),
+        *("INVOICES_BUCKET", "SENDER", "THROTTLED_MILLISECONDS"),
+    ),
+    "1",
+)
+
+
+@pytest.mark.parametrize(
+    ("module", "client"), [("notify_customer", "mail_sender._ses"), ("put_contact", "change.ses")]
+)
+def test_mail_whose_answer_is_late_is_not_requested_again(
+    load_handler: Callable[..., Any], module: str, client: str
+):
+    handler = load_handler(f"lambdas.notifications.{module}", **SETTINGS)
+    holder, _, path = client.partition(".")
+
+    ses = attrgetter(path)(unwrap(handler).__globals__[holder])
+
+    assert ses.meta.config.retries["total_max_attempts"] == 1
