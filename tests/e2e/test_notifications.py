@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +11,12 @@ from demo import api_client
 from lambdas.contracts.notifications import CustomerNotified
 from lambdas.contracts.orders import OrderDispatched
 from lambdas.contracts.parsing import parse_detail
+from tests.support.cli import run_ops
 from tests.support.deliveries import attributes, eventually, received
+from tests.support.grants import physical
+from tests.support.listeners import invoke
 from tests.support.notifications_env import SENDER, Platform, deployed
+from tests.support.small_stacks import lines
 from tests.support.tokens import subject
 
 ADDRESS = "ada@example.com"
@@ -275,3 +280,21 @@ def test_confirmation_goes_alone_when_its_invoice_fails_and_the_redriven_invoice
     assert platform.subjects("o8") == ["Invoice INV-o8", "Your order o8 is confirmed"]
     assert len(platform.invoices("o8")) == 1
     assert len(platform.notices("o8")) == 1
+
+
+def test_order_that_notifications_missed_is_invoiced_and_mailed_after_a_replay(platform: Platform):
+    cloud, bus = platform.cloud, platform.outputs["EventBus"]
+    events, rules = cloud.client("events"), physical(cloud, "AWS::Events::Rule")
+    (live,) = (rules[id].rpartition("|")[2] for id in rules if id.startswith("Invoice"))
+    since = datetime.now(UTC).replace(microsecond=0)
+    events.disable_rule(EventBusName=bus, Name=live)
+    platform.confirm("missed")
+    assert eventually(lambda: lines(cloud, platform.outputs["EventLogGroup"], "missed"))
+    events.enable_rule(EventBusName=bus, Name=live)
+    assert platform.mails("missed") == {}
+    arn = platform.function_arn("IssueInvoice").removesuffix(":$LATEST")
+    invoke(cloud, bus, detail_type="OrderConfirmed", rule="mine", function=arn)
+    replay = ("events", "replay", "--from", since.isoformat(), "--rule", "mine", "--yes")
+    assert run_ops(cloud, *replay)[0] == 0
+    assert eventually(lambda: platform.mails("missed") == {"OrderConfirmed": "SENT"})
+    assert len(platform.invoices("missed")) == 1

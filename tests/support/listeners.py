@@ -18,6 +18,25 @@ def listen(cloud: Cloud, bus: str, *, pattern: Mapping[str, Any], name: str) -> 
     return queue.url
 
 
+def invoke(cloud: Cloud, bus: str, *, detail_type: str, rule: str, function: str) -> None:
+    """Let a new rule invoke a function on replayed events, as docs/operations.md says."""
+    pattern = {
+        "source": ["com.aws.orders"],
+        "detail-type": [detail_type],
+        "replay-name": [{"exists": True}],
+    }
+    events = cloud.client("events")
+    made = events.put_rule(EventBusName=bus, Name=rule, EventPattern=json.dumps(pattern))
+    cloud.client("lambda").add_permission(
+        FunctionName=function,
+        StatementId=rule,
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=made["RuleArn"],
+    )
+    events.put_targets(EventBusName=bus, Rule=rule, Targets=[{"Id": rule, "Arn": function}])
+
+
 def subscribe(cloud: Cloud, topic: str, *, name: str, raw: bool) -> str:
     """Deliver the topic's messages to a new queue; return its URL."""
     queue = create_listener_queue(cloud.client("sqs"), name, service="sns", source=topic)
