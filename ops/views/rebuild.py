@@ -7,7 +7,7 @@ ten messages for each batch in progress, one shard's records, and a page of item
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from lambdas.runtime.retry import RetryPolicy
 from ops.deployed import Deployed, OperationError
 from ops.views.compare import DynamoTable, Key, compare, still_differing
 from ops.views.lease import RebuildLease
-from ops.views.registry import Projector, View
+from ops.views.registry import VIEWS, Projector, View
 from ops.views.sources import RebuildContext
 
 STACK = "Storefront"
@@ -37,7 +37,7 @@ UNFINISHED_SWITCH = (
     "the switch of {} may go on, and the live view may then lack the latest events: run this again,"
     " with --despite-differences if the two differ"
 )
-"""What is left to do after an error or an interruption while a stack's update switches."""
+"""What is left to do after an error or an interruption during a switch."""
 
 Progress = Callable[[str], None]
 
@@ -132,6 +132,8 @@ class Rebuild:
         outputs, slots = self.deployed.outputs_and_parameters(STACK)
         targets = {name: self._target(name, began, outputs, slots) for name in self.views}
         with ExitStack() as leases:
+            for lease in self._shared_leases(began, outputs):
+                leases.enter_context(lease)
             for target in targets.values():
                 leases.enter_context(target.lease)
             return self._run(targets, began, switch=switch, ignore_differences=ignore_differences)
@@ -199,6 +201,18 @@ class Rebuild:
             if switch and (equal[name] or ignore_differences):
                 self._switch(target, catch_up)
         return equal
+
+    def _shared_leases(self, began: datetime, outputs: Mapping[str, str]) -> Iterator[RebuildLease]:
+        """Yield the lease of the first view with this source, if it is not one of these.
+
+        Else two rebuilds would take each other's events from the queue of replays.
+        """
+        views = [*self.views.values()]
+        first = next((each for each in VIEWS.values() if each.source == views[0].source), views[0])
+        if first.name not in {view.name for view in views}:
+            idle = self._table(outputs[f"{first.name}StandbyTable"])
+            owner, dynamodb = _rebuild_name(first, began), self.deployed.client("dynamodb")
+            yield RebuildLease(first.name, idle, dynamodb=dynamodb, owner=owner, say=self.progress)
 
     def _target(
         self, name: str, began: datetime, outputs: Mapping[str, str], slots: Mapping[str, str]

@@ -42,6 +42,8 @@ class World:
     session: Any = field(init=False)
     waited: list[float] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    outputs: dict[str, str] = field(default_factory=dict)
+    """Of other views."""
 
     def __post_init__(self) -> None:
         self.session = self
@@ -62,7 +64,7 @@ class World:
     def outputs_and_parameters(self, _: str) -> tuple[dict[str, str], dict[str, str]]:
         live, idle = self.tables[:: 1 if self.slot == "0" else -1]
         tables = {"TimelinesTable": live, "TimelinesStandbyTable": idle}
-        return tables, {"TimelinesSlot": self.slot}
+        return self.outputs | tables, {"TimelinesSlot": self.slot, "CustomerOrdersSlot": "0"}
 
     def change(self, _: str, __: str, value: str, *, meanwhile: Callable[[], object]) -> None:
         meanwhile()
@@ -125,6 +127,34 @@ def test_rebuild_that_begins_while_another_compares_is_refused_and_empties_nothi
     assert refused == ["another command rebuilds Timelines: wait for its end, and run this again"]
     assert world.slot == "1"
     assert world.items(world.tables[1]) == ["o1"]
+
+
+def test_rebuild_of_another_view_of_the_same_events_is_refused(
+    world: World, make_table: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+):
+    """Each would lack what the other takes from the queue of replays."""
+    world.outputs = {
+        "CustomerOrdersTable": make_table("red", "order_id"),
+        "CustomerOrdersStandbyTable": make_table("yellow", "order_id"),
+    }
+    began: list[str] = []
+
+    def source(_: Any) -> RebuildSource:
+        return Source(lambda: began.append("orders"), lambda: None)
+
+    views = {name: replace(VIEWS[name], source=source) for name in ("timelines", "orders")}
+    monkeypatch.setattr("ops.views.rebuild.VIEWS", views)
+    monkeypatch.setattr(lease, "RENEW_EVERY", 0.1)
+    orders = Rebuild(
+        deployed=cast(Any, world), views={"orders": views["orders"]}, progress=world.said.append
+    )
+
+    with world.lease("another"), pytest.raises(OperationError, match="another command rebuilds"):
+        orders.run()
+    assert began == []
+
+    assert orders.run() == {"orders": True}
+    assert world.items(world.tables[1]) == []
 
 
 def test_rebuild_whose_lease_was_taken_over_does_not_switch(world: World):
