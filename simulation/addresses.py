@@ -12,6 +12,8 @@ from simulation.mail import Mail
 from simulation.scenario import ORDERING, Customers
 from simulation.world import World
 
+DOMAIN, NAME = "customers.example", "Ada Lovelace"
+"""Of all customers' addresses, and of all customers. No other text has these."""
 _LINK = re.compile(r"\?token=(\S+)")
 
 
@@ -20,6 +22,10 @@ class Addresses:
 
     def __init__(self, world: World, customers: Customers) -> None:
         self._world, self._customers = world, customers
+        self.given: dict[str, float] = {}
+        """When each customer asked for an address the last time."""
+        self.erased: dict[str, float] = {}
+        """When the erasure of each customer began that has succeeded."""
         world.mail.on_mail.append(self._read)
 
     def begin(self) -> None:
@@ -41,8 +47,9 @@ class Addresses:
 
     def _give(self, customer: str) -> None:
         number = self._world.chance.pick("address number", (1, 2, 3))
-        address = {"email": f"{customer}.{number}@example.com", "name": "A Customer"}
+        address = {"email": f"{customer}.{number}@{DOMAIN}", "name": NAME}
         for _ in range(4):
+            self.given[customer] = self._world.kernel.now
             answer = self._call("put_contact", self._of(customer) | {"body": json.dumps(address)})
             if answer and answer["statusCode"] in (200, 202):
                 return
@@ -55,7 +62,9 @@ class Addresses:
 
     def _repeat(self, function: str, request: dict[str, Any], customer: str) -> None:
         for _ in range(10):
+            began = self._world.kernel.now
             if self._call(function, request):
+                self.erased[customer] = began
                 self._world.journey.note("", f"{customer} is erased")
                 return
 

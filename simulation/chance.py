@@ -23,12 +23,13 @@ DUPLICATE, DELAY, PARTIAL, CRASH, STOP = (
     "duplicate delivery", "delay", "partial failure", "crash of the function",
     "execution stopped",
 )  # fmt: skip
-OUTAGE, STALE, RELEASE, RESHARD = (
+OUTAGE, STALE, RELEASE, RESHARD, VERSION = (
     "outage", "stale index", "a release is deployed", "shards are split or merged",
+    "another version of events",
 )  # fmt: skip
 KINDS = (
     THROTTLE, BEFORE, SERVER_ERROR, LOST, LATE, DEATH, CONFLICT, DUPLICATE, DELAY, PARTIAL, CRASH,
-    STOP, OUTAGE, STALE, RELEASE, RESHARD,
+    STOP, OUTAGE, STALE, RELEASE, RESHARD, VERSION,
 )  # fmt: skip
 RATES = (0.0, 0.005, 0.02, 0.05, 0.12)
 

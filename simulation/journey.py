@@ -44,9 +44,10 @@ class Journey:
     def event(self, event: Mapping[str, Any]) -> None:
         """Add a note that the bus accepted an event."""
         detail = event["detail"]
-        sequence = detail.get("metadata", {}).get("sequence", "")
-        order_id = detail.get("data", {}).get("order_id", "")
-        self.note(order_id, f"the bus takes {event['detail-type']} {sequence}")
+        metadata = detail.get("metadata", {})
+        order_id = detail.get("data", {}).get("order_id") or metadata.get("subject", "")
+        which = f"{metadata.get('sequence', '')} v{metadata.get('schema_version', '')}"
+        self.note(order_id, f"the bus takes {event['detail-type']} {which}")
 
 
 def of_order(notes: list[Note], order_id: str) -> Iterator[Note]:

@@ -260,5 +260,34 @@ MUTANTS = (
 """,
         found_by=(BY_MODEL,),
     ),
+    Mutant(
+        "an event of an older version is refused",
+        "lambdas.contracts.versions",
+        "if version not in event.reads():",
+        "if version != event.version:",
+        found_by=(BY_SEEDS,),
+    ),
+    Mutant(
+        "an older version's data are read as the newest one's",
+        "lambdas.contracts.versions",
+        "for older in range(version, event.version):",
+        "for older in ():",
+        found_by=(BY_SEEDS,),
+    ),
+    Mutant(
+        "an upcaster is left out",
+        "lambdas.contracts.orders",
+        "upcasters: ClassVar = {1: _add_empty_reason}",
+        "upcasters: ClassVar = {}",
+        found_by=(BY_SEEDS,),
+    ),
+    Mutant(
+        "a status report is read without its version",
+        "lambdas.contracts.orders",
+        "reported = parse_event(STATUS_EVENTS, event).data",
+        'data = event["detail"]["data"]\n    reported = OrderStatusReported('
+        'order_id=data["order_id"], state=data.get("state", "CONFIRMED"))',
+        found_by=(BY_SEEDS,),
+    ),
     *bugs_of_followers.MUTANTS,
 )

@@ -39,7 +39,7 @@ class MailChecks:
 
     def _after_event(self, event: Event) -> None:
         if event["detail-type"] in KINDS_OF_EVENTS and event["detail"]["data"]:
-            key = event["detail"]["data"]["order_id"], event["detail-type"]
+            key = event["detail"]["metadata"]["subject"], event["detail-type"]
             self._events.setdefault(key, self._world.kernel.now)
 
     def _after_change(self, changes: Sequence[Change]) -> None:

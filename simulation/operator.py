@@ -18,6 +18,7 @@ from lambdas.orders.domain import HoldState
 from lambdas.orders.rows import is_tombstone, order_of
 from simulation.card_company import card_states, decide_disputes
 from simulation.functions import Outcome
+from simulation.invariants import BrokenPromiseError
 from simulation.mail import is_about
 from simulation.queues import Queue, Sent
 from simulation.world import World
@@ -26,6 +27,8 @@ from simulators.card_provider.domain import State
 UNKNOWN = re.compile(r"EmailOutcomeUnknownError: sending the e-mail (\w+) of order (\w+) began")
 """The error of an invocation that leaves it to a person whether a mail was sent."""
 POISON = "an event that nobody can read"
+UNREAD = ("ContractError", "UnknownEventError")
+"""The errors of a consumer that cannot read an event."""
 SINKS = ("DeadLetters", "Undelivered", "Repair", "FailureRecords")
 """What the names of failure sinks have."""
 LATEST_MAIL = 120
@@ -37,6 +40,8 @@ class Operator:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.on_dead_letter: Callable[[str], object] = lambda _: None
+        """Gets the text of each dead letter."""
         self.purged: set[str] = set()
         """The sinks in which there was an event that nobody can read, with the reason."""
         self._consumers = {
@@ -79,18 +84,26 @@ class Operator:
                     command = {"order_id": order.order_id, "cause": hold.cause, "cancel": lost}
                     self._call("orders.lift_hold", command)
 
+    def left_in(self, queue: Queue) -> bool:
+        """Return whether the queue is a failure sink, and not empty."""
+        return bool(queue.messages) and self.is_sink(queue)
+
     def is_sink(self, queue: Queue) -> bool:
         """Return whether the queue is a failure sink, which only an operator empties."""
         return any(kind in queue.name for kind in SINKS)
 
     def _redrive(self, queue: Queue, message: Sent) -> None:
+        self.on_dead_letter(message.body)
+        content = json.loads(message.body)
+        poisoned, refused = _is_poison(content), _refusal(message, content)
+        if refused and not poisoned:
+            raise BrokenPromiseError(12, f"{queue.name}: {refused}", _about(content))
         if consumed := self._consumers.get(queue.name):
             queue.delete(message)
             consumed.send(message.body, group=message.group, deduplication=message.deduplication)
             return
-        content = json.loads(message.body)
         gone = partial(queue.delete, message)
-        if _is_poison(content):
+        if poisoned:
             self.purged.add(queue.name)
             gone()
             return
@@ -178,6 +191,28 @@ def _is_poison(content: dict[str, Any]) -> bool:
         case {"reason": str(_), "record": {"kinesis": {"data": str(data)}}}:
             return POISON in b64decode(data).decode()
     return False
+
+
+def _refusal(message: Sent, content: dict[str, Any]) -> str:
+    """Return why a consumer could not read a message, if that is why it is a dead letter."""
+    match content:
+        case {"reason": str(reason)}:
+            return reason
+        case {"error": str(error)} if error.startswith(UNREAD):
+            return error
+        case {"error": {"Error": "UnreadableEvent", "Cause": cause}}:
+            return str(cause)
+    return str(message.attributes.get("reason", {}).get("StringValue", ""))
+
+
+def _about(content: dict[str, Any]) -> str:
+    """Return the id of the order that a dead letter is about, if it says so."""
+    match content:
+        case {"requestPayload": {"detail": {"metadata": {"subject": order_id}}}}:
+            return str(order_id)
+        case {"record": str(order_id)}:
+            return order_id
+    return ""
 
 
 def _forget(batches: dict[str, bytes], key: str) -> None:

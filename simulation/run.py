@@ -16,7 +16,9 @@ from simulation.journey import Note
 from simulation.kernel import Kernel
 from simulation.mail_checks import MailChecks
 from simulation.operator import Operator
+from simulation.personal_data import PersonalData
 from simulation.poison import Poison
+from simulation.rebuild import Archive
 from simulation.release import Release
 from simulation.scenario import (
     SKUS,
@@ -27,6 +29,7 @@ from simulation.scenario import (
 )
 from simulation.tables import BusyRow
 from simulation.templates import synthesized
+from simulation.versions import Versions
 from simulation.view_checks import ViewChecks
 from simulation.world import World
 
@@ -77,9 +80,9 @@ def run(seed: int, *, without: Container[str] = ()) -> Result:
     chance = Chance(seed, Kernel(), without=without)
     world = World(synthesized(express=seed % 3 == 2), chance, followers=True)
     customers, broken = Customers(world), None
-    with world.installed():
+    with world.installed(), Versions(world) as versions:
         try:
-            _play(world, customers)
+            _play(world, customers, versions)
         except BrokenPromiseError as error:
             broken = error
     orders = Counter(
@@ -103,21 +106,24 @@ def run(seed: int, *, without: Container[str] = ()) -> Result:
     return result
 
 
-def _play(world: World, customers: Customers) -> None:
+def _play(world: World, customers: Customers, versions: Versions) -> None:
     kernel, chance = world.kernel, world.chance
     chance.calm_from = 0
+    versions.plan()
     limit(customers)
     units = stock(world)
     kernel.run(until=world.start + 60)
     invariants = Invariants(world, customers, units)
-    mails, views = MailChecks(world), ViewChecks(world)
+    mails, views, archive = MailChecks(world), ViewChecks(world), Archive(world)
     _plan_release(world)
     operator = Operator(world)
     chance.calm_from = world.start + FAULTY
     poison = Poison(world, operator)
     WarehouseWorkers(world)
     customers.begin()
-    Addresses(world, customers).begin()
+    addresses = Addresses(world, customers)
+    addresses.begin()
+    personal = PersonalData(world, addresses, operator)
     operator.begin()
     CardCompany(world, customers)
     _plan_outage(world)
@@ -134,6 +140,10 @@ def _play(world: World, customers: Customers) -> None:
     mails.at_the_end()
     views.at_the_end()
     poison.at_the_end()
+    if left := [queue.name for queue in world.queues.values() if operator.left_in(queue)]:
+        raise BrokenPromiseError(8, f"redriven again and again: {left}")
+    archive.at_the_end()
+    personal.at_the_end()
 
 
 def _plan_outage(world: World) -> None:

@@ -7,7 +7,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from lambdas.contracts.catalog import Offer, OffersChanged
 from lambdas.contracts.codec import ContractError
+from lambdas.contracts.envelope import envelope
 from lambdas.contracts.times import format_time
 from lambdas.runtime.aws import client
 from lambdas.runtime.bus import Bus
@@ -183,9 +185,10 @@ class WarehouseWorkers:
             message = Message(id=sent.id, body=sent.body, receipt=sent.id, group=sent.group or None)
             try:
                 handle(message)
-            except ContractError:
+            except ContractError as poison:
                 if queue.dead_letters:
-                    queue.dead_letters.send(sent.body, group=sent.group)
+                    reason = {"reason": {"StringValue": str(poison)}}
+                    queue.dead_letters.send(sent.body, group=sent.group, attributes=reason)
             except Exception:  # noqa: BLE001 -- as the worker: SQS delivers it again
                 for later in group[i:]:
                     later.visible_from = kernel.now + RETRY
@@ -207,22 +210,19 @@ def limit(customers: Customers) -> None:
 def stock(world: World, *, least: int = 8) -> dict[str, int]:
     """Put offers and stock into the tables; return the units by SKU."""
     valid_from = format_time(START - timedelta(days=30))
-    offer = {"currency": "GBP", "unit_price": PRICE, "valid_from": valid_from}
+    offer = Offer(currency="GBP", unit_price=PRICE, valid_from=valid_from)
     units = {sku: max(least, world.chance.pick("stock", (8, 100, 500))) for sku in SKUS}
     for sku in SKUS:
-        changed = {
-            "metadata": {
-                "event_id": f"offers of {sku}",
-                "subject": sku,
-                "sequence": 1,
-                "correlation_id": sku,
-                "causation_id": sku,
-                "occurred_at": valid_from,
-                "schema_version": 1,
-            },
-            "data": {"sku": sku, "name": sku, "offers": [offer]},
-        }
-        event = {"source": "com.aws.catalog", "detail-type": "OffersChanged", "detail": changed}
+        changed = envelope(
+            OffersChanged(sku=sku, name=sku, offers=(offer,)),
+            subject=sku,
+            sequence=1,
+            correlation_id=sku,
+            causation_id=sku,
+            occurred_at=valid_from,
+        )
+        kind = {"source": changed.data.source, "detail-type": changed.data.detail_type}
+        event = kind | {"detail": changed.detail}
         world.function("orders.update_offers").invoke(event, _expect_success)
     lines = [{"sku": sku, "quantity": count} for sku, count in units.items()]
     delivery = {"delivery_id": "first", "lines": lines}

@@ -25,8 +25,7 @@ class ViewChecks:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._events: defaultdict[str, dict[Line, Any]] = defaultdict(dict)
-        """The data of each order's events."""
+        self._events: defaultdict[str, set[Line]] = defaultdict(set)
         world.event_checks.append(self._after_event)
 
     def _after_event(self, event: Event) -> None:
@@ -34,7 +33,7 @@ class ViewChecks:
         if (source, detail_type) in KNOWN and detail["data"]:
             metadata, service = detail["metadata"], source.rpartition(".")[2]
             line = metadata["occurred_at"], service, metadata["sequence"], detail_type
-            self._events[metadata["subject"]].setdefault(line, detail["data"])
+            self._events[metadata["subject"]].add(line)
 
     def at_the_end(self) -> None:
         """Check every view, when all is quiet."""
@@ -107,10 +106,12 @@ class ViewChecks:
 
     def _sold(self) -> dict[str, Any]:
         sold: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for events in self._events.values():
-            for (at, _, _, type_), order in events.items():
+        rows = self._world.tables.rows(self._world.table("Orders", "Orders"))
+        lines_of = {row["order_id"]: row["lines"] for row in rows}
+        for order_id, events in self._events.items():
+            for at, _, _, type_ in events:
                 if type_ == "OrderConfirmed":
-                    day, minute, lines = at[:10], at[11:16], order["lines"]
+                    day, minute, lines = at[:10], at[11:16], lines_of[order_id]
                     amounts = {line["sku"]: line["quantity"] * line["unit_price"] for line in lines}
                     units = {line["sku"]: line["quantity"] for line in lines}
                     sold[f"{day}/minute {minute}/GBP"].update(

@@ -46,6 +46,8 @@ class World:
         """The checks to make after every change."""
         self.event_checks: list[Callable[[Event], None]] = []
         """The checks to make for every event that the bus accepts."""
+        self.log_checks: list[Callable[[str], None]] = []
+        """The checks to make of every line of a function's log."""
         self.outages: list[tuple[str, float, float]] = []
         """Outages: services or tables, from when until when."""
         self.functions: dict[str, Function] = {}
@@ -97,8 +99,10 @@ class World:
         self.kernel.close()
 
     def log(self, line: str) -> None:
-        """Add a line of a function's log to the journeys."""
+        """Add a line of a function's log to the journeys, and check it."""
         self.journey.log(line)
+        for check in self.log_checks:
+            check(line)
 
     def perform(self, service: str, operation: str, request: Mapping[str, Any]) -> Any:
         """Execute a request at once; return the answer, or an exception."""

@@ -10,5 +10,5 @@ def test_late_rejection_does_not_take_back_the_number_of_a_later_event():
 
     run = play_story(undeliverable, (failed, Incident("Fulfilment Reject #1", kinds.LATE)))
 
-    assert "the bus takes OrderNeedsAttention 3" in [note.text for note in run.notes]
+    assert "the bus takes OrderNeedsAttention 3 v1" in [note.text for note in run.notes]
     assert (run.ended, run.problem) == ("REJECTED/AddressUndeliverable", "")

@@ -140,6 +140,7 @@ RULES: dict[str, Rule] = {
             *PLATFORM,
             "emulator.delivery_rules",
             "emulator.postgres",
+            "ops.views.registry",
         ),
     ),
     "bench": Rule(
