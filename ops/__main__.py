@@ -29,7 +29,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from io import TextIOWrapper, UnsupportedOperation
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
@@ -177,13 +177,16 @@ def _say(why: str, error: BaseException) -> None:
 
 def _write_error(text: str) -> None:
     """Write to standard error. If that takes no more, the exit code still says what happened."""
-    with suppress(OSError):
+    try:
         sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        _discard(sys.stderr)
 
 
 def _end_unwritten(error: OSError) -> int:
     """Say that the output takes no more, unless its reader closed it; return the exit code."""
-    _discard_output()
+    _discard(sys.stdout)
     if isinstance(error, BrokenPipeError):
         # The reader, such as `head`, has closed it.
         _say("", error)
@@ -197,13 +200,13 @@ def _end(terminal: Terminal) -> None:
     try:
         terminal.end()
     except OSError:
-        _discard_output()
+        _discard(sys.stdout)
 
 
-def _discard_output() -> None:
-    """Discard what Python flushes at exit, when standard output takes no more."""
+def _discard(stream: TextIO) -> None:
+    """Discard what Python flushes at exit, when a stream takes no more."""
     with suppress(UnsupportedOperation):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:

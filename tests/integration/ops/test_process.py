@@ -178,14 +178,16 @@ def test_help_that_cannot_be_written_is_one_line(words: list[str], unbuffered: s
     assert ended == (2, "[Errno 28] No space left on device\n")
 
 
-def test_error_that_cannot_be_written_keeps_its_code():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_error_that_cannot_be_written_keeps_its_code(unbuffered: str):
+    settings = {"AWS_CONFIG_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""}
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
             [sys.executable, "-m", "ops", "order", "list"],
             stdout=subprocess.DEVNULL,
             stderr=full,
             check=False,
-            env={**os.environ, "AWS_CONFIG_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""},
+            env={**os.environ, **settings, "PYTHONUNBUFFERED": unbuffered},
         )
 
     assert ended.returncode == 2

@@ -66,7 +66,7 @@ def test_empty_file_name_is_refused(
 )
 def test_make_passes_on_what_it_is_given(given: tuple[str, ...], ran: str):
     """An empty name of a file too: without it, the sample would be taken."""
-    variables = {"ORDERS", "KEEP", "PORT", "MAKEFLAGS"}
+    variables = {"ORDERS", "KEEP", "PORT", "MAKEFLAGS", "MAKELEVEL"}
     said = subprocess.run(
         ["make", "--dry-run", "demo", *given],
         cwd=Path(__file__).parents[3],

@@ -13,6 +13,7 @@ from lambdas.shipping.domain import (
     Shipment,
     ShipmentState,
     event_for_change,
+    mark_picked,
     plan_shipment,
     refuse_unless_booked,
     refuse_unless_cancelled,
@@ -89,6 +90,18 @@ def test_only_the_change_to_dispatched_has_an_event():
     assert first is not None
     assert first == second
     assert (first.data.lines, first.metadata.causation_id) == (LINES, "picked")
+
+
+def test_dispatch_is_reported_again_when_a_shipment_that_left_is_picked_again():
+    booked = planned("France")
+    left = mark_picked(booked, cause="picked", now=NOW)
+    again = mark_picked(left, cause="picked again", now="2026-01-01T00:05:00+00:00")
+
+    assert left is not None
+    assert again is not None
+    first, second = event_for_change(booked, left), event_for_change(left, again)
+    assert first is not None
+    assert first == second
 
 
 def test_shipment_id_is_derived_from_the_order_and_opaque():
