@@ -39,13 +39,6 @@ MUTANTS = (
         found_by=(BY_SEEDS,),
     ),
     Mutant(
-        "a mail that was on its way gets SES's id after the erasure",
-        "lambdas.notifications.store",
-        "claim = :claim AND attribute_exists(customer_id)",
-        "claim = :claim",
-        found_by=(BY_SEEDS,),
-    ),
-    Mutant(
         "an order's sale is counted whenever its event comes",
         "lambdas.storefront.store",
         '"attribute_not_exists(#partition_key)"',
