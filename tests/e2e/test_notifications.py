@@ -14,7 +14,7 @@ from lambdas.contracts.parsing import parse_detail
 from tests.support.cli import run_ops
 from tests.support.deliveries import attributes, eventually, received
 from tests.support.grants import physical
-from tests.support.listeners import invoke
+from tests.support.listeners import invoked
 from tests.support.notifications_env import SENDER, Platform, deployed
 from tests.support.small_stacks import lines
 from tests.support.tokens import subject
@@ -293,8 +293,8 @@ def test_order_that_notifications_missed_is_invoiced_and_mailed_after_a_replay(p
     events.enable_rule(EventBusName=bus, Name=live)
     assert platform.mails("missed") == {}
     arn = platform.function_arn("IssueInvoice").removesuffix(":$LATEST")
-    invoke(cloud, bus, detail_type="OrderConfirmed", rule="mine", function=arn)
     replay = ("events", "replay", "--from", since.isoformat(), "--rule", "mine", "--yes")
-    assert run_ops(cloud, *replay)[0] == 0
-    assert eventually(lambda: platform.mails("missed") == {"OrderConfirmed": "SENT"})
+    with invoked(cloud, bus, detail_type="OrderConfirmed", rule="mine", function=arn):
+        assert run_ops(cloud, *replay)[0] == 0
+        assert eventually(lambda: platform.mails("missed") == {"OrderConfirmed": "SENT"})
     assert len(platform.invoices("missed")) == 1

@@ -1,7 +1,8 @@
 """A queue behind an event bus or a topic, for tests that receive what a service publishes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from demo.listener_queue import create_listener_queue
@@ -18,16 +19,19 @@ def listen(cloud: Cloud, bus: str, *, pattern: Mapping[str, Any], name: str) -> 
     return queue.url
 
 
-def invoke(cloud: Cloud, bus: str, *, detail_type: str, rule: str, function: str) -> None:
-    """Let a new rule invoke a function on replayed events, as docs/operations.md says."""
+@contextmanager
+def invoked(
+    cloud: Cloud, bus: str, *, detail_type: str, rule: str, function: str
+) -> Iterator[None]:
+    """Let a rule invoke a function on replayed events for a while, as docs/operations.md says."""
     pattern = {
         "source": ["com.aws.orders"],
         "detail-type": [detail_type],
         "replay-name": [{"exists": True}],
     }
-    events = cloud.client("events")
+    events, functions = cloud.client("events"), cloud.client("lambda")
     made = events.put_rule(EventBusName=bus, Name=rule, EventPattern=json.dumps(pattern))
-    cloud.client("lambda").add_permission(
+    functions.add_permission(
         FunctionName=function,
         StatementId=rule,
         Action="lambda:InvokeFunction",
@@ -35,6 +39,10 @@ def invoke(cloud: Cloud, bus: str, *, detail_type: str, rule: str, function: str
         SourceArn=made["RuleArn"],
     )
     events.put_targets(EventBusName=bus, Rule=rule, Targets=[{"Id": rule, "Arn": function}])
+    yield
+    events.remove_targets(EventBusName=bus, Rule=rule, Ids=[rule])
+    events.delete_rule(EventBusName=bus, Name=rule)
+    functions.remove_permission(FunctionName=function, StatementId=rule)
 
 
 def subscribe(cloud: Cloud, topic: str, *, name: str, raw: bool) -> str:
