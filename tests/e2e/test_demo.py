@@ -81,7 +81,7 @@ def test_demo_of_the_sample_keeps_every_promise_and_can_be_looked_at_until_it_is
             urllib3.request("GET", console)
 
     # A failure shows this whole; what an assertion shows is cut.
-    print(output)
+    sys.stdout.write(output)
     assert "accepted              100 of 101 sent to the API" in output
     assert "holds lifted          3; 3 orders dispatched since" in output
     ends = [count(output, end) for end in ("dispatched", "rejected", "cancelled")]
