@@ -13,6 +13,7 @@ from functools import partial
 from demo.ops_command import run_ops
 from demo.screen import RED, Note, Screen
 from emulator.cloud import Cloud, RootSession
+from emulator.faults import control
 from emulator.polling import poll
 from ops.deployed import Deployed
 from ops.dlq.discovery import find_failure_sinks
@@ -75,18 +76,23 @@ class FaultInjection:
                 self._missing.append(fault)
 
     def redrive_all(self, note: Note) -> None:
-        """Redrive all dead letters, repeatedly, until none is left or the time is over."""
+        """Redrive all dead letters, repeatedly, until none is left or to come, or time is over.
+
+        What a fault has failed once may be on its way to a last attempt.
+        """
         self._listing = self._ops("dlq", "list", "--non-empty")
 
         def is_done() -> bool:
+            # Counted first: what is delivered meanwhile is seen as a dead letter.
+            unfinished = control.unfinished(self._cloud)
             if not self._dead_letters():
-                return True
+                return not unfinished
             output = self._ops("dlq", "redrive", "--all", "--yes", "--json", "--per-second", "200")
             self._moved += json.loads(output)["moved"]
             note(f"{self._moved:,} redriven")
             return False
 
-        poll(is_done, seconds=DEAD_LETTER_TIMEOUT, interval=0)
+        poll(is_done, seconds=DEAD_LETTER_TIMEOUT, interval=0.2)
         self._left = self._dead_letters()
 
     @property
