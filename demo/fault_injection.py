@@ -84,7 +84,7 @@ class FaultInjection:
 
         def is_done() -> bool:
             # Counted first: what is delivered meanwhile is seen as a dead letter.
-            unfinished = control.unfinished(self._cloud)
+            unfinished = self._unfinished()
             if not self._dead_letters():
                 return not unfinished
             output = self._ops("dlq", "redrive", "--all", "--yes", "--json", "--per-second", "200")
@@ -146,6 +146,9 @@ class FaultInjection:
 
     def _dead_letters(self) -> int:
         return sum(reader_for(sink, self._client).depth().total for sink in self._sinks)
+
+    def _unfinished(self) -> int:
+        return control.unfinished(self._cloud)
 
     def _ops(self, *words: str) -> str:
         return run_ops(self._cloud, *words).stdout

@@ -41,11 +41,11 @@ class PersonalData:
             for stored in self._world.buckets[name].values():
                 _check(name, stored.decode("latin-1"))
         for customer, began in self._addresses.erased.items():
-            known_until = began - LATEST_EFFECT
+            earlier = began - LATEST_EFFECT
             for row in self._of(self._records, customer):
-                if datetime.fromisoformat(row["changed_at"]).timestamp() < known_until:
+                if datetime.fromisoformat(row["changed_at"]).timestamp() < earlier:
                     raise BrokenPromiseError(PRIVACY, f"{customer} was erased, and is in {row}")
-            gave_none = self._addresses.given.get(customer, 0) < known_until
+            gave_none = self._addresses.given.get(customer, 0) < earlier
             if gave_none and (left := self._of(self._customers, customer)):
                 raise BrokenPromiseError(PRIVACY, f"{customer} was erased, and is in {left}")
             self._erase_again(customer)

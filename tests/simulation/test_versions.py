@@ -51,6 +51,13 @@ def published(event: Event) -> dict[str, Any]:
     ).detail
 
 
+def across_the_release(world: World) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is published of one event before the release and after it."""
+    before = published(DISPATCHED)
+    release(world)
+    return before, published(DISPATCHED)
+
+
 def release(world: World) -> None:
     world.kernel.run(until=world.kernel.now + 6_600)
 
@@ -63,9 +70,7 @@ def test_older_version_is_published_until_the_release_and_both_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ):
     with planned(monkeypatch, NEW) as world:
-        before = published(DISPATCHED)
-        release(world)
-        after = published(DISPATCHED)
+        before, after = across_the_release(world)
 
         assert [each["metadata"]["schema_version"] for each in (before, after)] == [1, 2]
         assert before["data"].keys().isdisjoint(after["data"])
@@ -90,9 +95,7 @@ def test_field_that_is_added_is_ignored_by_those_who_do_not_know_it(
     monkeypatch: pytest.MonkeyPatch,
 ):
     with planned(monkeypatch, MORE) as world:
-        before = published(DISPATCHED)
-        release(world)
-        after = published(DISPATCHED)
+        before, after = across_the_release(world)
 
         assert after["data"] == before["data"] | {ADDED: 1}
         assert parse_detail(OrderDispatched, after).data == DISPATCHED

@@ -1,4 +1,5 @@
 import io
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -81,3 +82,27 @@ def test_interruption_removes_the_faults_at_once():
     assert time.monotonic() - began < 5
     assert not faults.denied
     assert threading.active_count() < 10
+
+
+def test_dead_letter_that_is_still_on_its_way_is_redriven_too():
+    class Late(Faults):
+        """One delivery is unfinished; it becomes a dead letter after the first look."""
+
+        delivering = 1
+
+        def _unfinished(self) -> int:
+            return self.delivering
+
+        def _dead_letters(self) -> int:
+            seen = self.dead_letters
+            self.dead_letters, self.delivering = self.dead_letters + self.delivering, 0
+            return seen
+
+        def _ops(self, *words: str) -> str:
+            moved, self.dead_letters = self.dead_letters, 0
+            return json.dumps({"moved": moved})
+
+    faults = Late()
+    faults.redrive_all(lambda _: None)
+
+    assert (faults._moved, faults.succeeded) == (1, True)

@@ -20,15 +20,14 @@ class TestOrdersOpenForLong:
 
     def open_pair(self, world: World, key: str, at: datetime) -> tuple[Order, Order]:
         """An order that is open, and a confirmed one a minute later that looks the same."""
-        body = BODY | {"country": key}
-        first = world.placed(f"{key} 1", at, body)
-        second = world.placed(
-            f"{key} 2",
-            at + timedelta(minutes=1),
-            body,
-            **{"state": OrderState.CONFIRMED, "sequence": 2, **DONE},
-        )
-        return first, second
+        first = world.placed(f"{key} 1", at, BODY | {"country": key})
+        return first, self.confirmed(world, f"{key} 2", at + timedelta(minutes=1), key)
+
+    @staticmethod
+    def confirmed(world: World, name: str, at: datetime, key: str) -> Order:
+        """A confirmed order that looks like all others with this key."""
+        done = {"state": OrderState.CONFIRMED, "sequence": 2, **DONE}
+        return world.placed(name, at, BODY | {"country": key}, **done)
 
     @staticmethod
     def end(world: World, order: Order, state: OrderState) -> None:
@@ -101,12 +100,7 @@ class TestOrdersOpenForLong:
         """The third repeats the second, which may repeat the first; each is of another period."""
         monkeypatch.setattr(duplicate_scan, "MAX_REVISITED", 1)
         first, second = self.open_pair(world, "x", after(4.5))
-        third = world.placed(
-            "x 3",
-            after(10.1),
-            BODY | {"country": "x"},
-            **{"state": OrderState.CONFIRMED, "sequence": 2, **DONE},
-        )
+        third = self.confirmed(world, "x 3", after(10.1), "x")
         job.at(NOW + timedelta(hours=1.5))
         for _ in range(4):
             job.run()
@@ -127,12 +121,7 @@ class TestOrdersOpenForLong:
         monkeypatch.setattr(duplicate_scan, "MAX_REVISITED", 1)
         self.open_pair(world, "has its turn before", after(1))
         first, second = self.open_pair(world, "x", after(9.5))
-        third = world.placed(
-            "x 3",
-            after(15.1),
-            BODY | {"country": "x"},
-            **{"state": OrderState.CONFIRMED, "sequence": 2, **DONE},
-        )
+        third = self.confirmed(world, "x 3", after(15.1), "x")
         job.at(NOW + timedelta(minutes=72))
         reports = [job.run() for _ in range(2)]
         assert [world.row(order).duplicate_of for order in (second, third)] == [None, None]
