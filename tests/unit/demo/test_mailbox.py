@@ -41,7 +41,7 @@ class Request(BaseHTTPRequestHandler):
 @pytest.fixture
 def page() -> Iterator[Page]:
     with Page() as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
         server.shutdown()
