@@ -10,14 +10,11 @@ from typing import Any
 import pytest
 
 from lambdas.contracts.codec import ContractError
-from lambdas.contracts.envelope import EventEnvelope
-from lambdas.contracts.event import Event
 from lambdas.contracts.order_states import OrderState
 from lambdas.contracts.payments import PaymentDisputed
 from lambdas.contracts.shipping import ShipmentDispatched
 from lambdas.orders.cancellation import cancel
 from lambdas.orders.domain import HoldState, Order
-from lambdas.orders.events import event_for_change
 from lambdas.orders.holds import NoSuchHoldError, hold, lift_hold
 from lambdas.orders.rows import row_of
 from lambdas.runtime.dead_letters import DeadLetterQueue
@@ -34,12 +31,6 @@ CONFIRMED_ORDER = replace(PLACED_ORDER, state=OrderState.CONFIRMED, sequence=2, 
 
 def held(order: Order, cause: str = "dispute-1") -> Order:
     return hold(order, cause=cause, reason="PaymentDisputed", explanation="disputed", now=NOW)
-
-
-def event_of(before: Order | None, after: Order) -> EventEnvelope[Event]:
-    event = event_for_change(before, after)
-    assert event is not None
-    return event
 
 
 def test_one_hold_is_lifted_while_the_customer_cancels(orders: StoredOrders):

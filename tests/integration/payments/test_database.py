@@ -133,7 +133,7 @@ def failing_rollback(counted):
             made.append(FailingRollback(counted(), None if made else failure))
             return made[-1]
 
-        return Database(connecting, retry=replace(RETRY, sleep=lambda _: None))
+        return Database(connecting, retry=NO_WAIT)
 
     return made, database
 
@@ -180,9 +180,7 @@ def test_concurrent_schema_change_is_retried_as_a_conflict(admin, counted):
             changed.append(sql)
             admin.run("CREATE TABLE IF NOT EXISTS payments.schema_change (id text PRIMARY KEY)")
 
-    database = Database(
-        lambda: Watched(counted(), watch), retry=replace(RETRY, sleep=lambda _: None)
-    )
+    database = Database(lambda: Watched(counted(), watch), retry=NO_WAIT)
     database.run("SELECT 2")
     assert database.transaction(lambda run: run("SELECT 1")) == [[1]]
     assert changed

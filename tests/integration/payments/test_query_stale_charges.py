@@ -139,9 +139,7 @@ class TestQueryStale:
                 connection.run("SELECT 1")  # from here on our transaction sees the past
                 unresolved_charges.query_stale(stale_after=STALE_AFTER)
 
-        database = Database(
-            lambda: Watched(connect(), watch), retry=replace(RETRY, sleep=lambda _: None)
-        )
+        database = Database(lambda: Watched(connect(), watch), retry=NO_WAIT)
         later = FakeEvents()
         UnresolvedCharges(database, Bus("Orders", eventbridge=later)).query_stale(
             stale_after=STALE_AFTER

@@ -219,9 +219,7 @@ def test_charge_refunded_while_it_is_resolved_stays_refunded(admin, store, provi
             connection.run("SELECT 1")
             done.append(refund(refund_command(command.order_id), store, provider))
 
-    database = Database(
-        lambda: Watched(connect(), watch), retry=replace(RETRY, sleep=lambda _: None)
-    )
+    database = Database(lambda: Watched(connect(), watch), retry=NO_WAIT)
     resolved = UnresolvedCharges(database, Bus("Orders", eventbridge=FakeEvents())).resolve(
         command.order_id
     )
