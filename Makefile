@@ -64,7 +64,7 @@ templates:
 	pytest tests/contracts tests/templates
 
 # What all tests used of the platform's rights is looked at last.
-test: setup python ## everything, the local cloud and the demo included
+test: setup python ## everything, the local cloud and the demo included; but not make updates
 	rm -rf build/rights
 	@$(MAKE) --jobs 2 all-tests lint types contracts synth-alone
 	pytest tests/e2e/test_grants.py

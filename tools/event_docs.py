@@ -1,4 +1,4 @@
-"""Generator of the contracts' documents: JSON Schema, AsyncAPI, and a page for people.
+"""Generator of the contracts' documents: AsyncAPI, and a page for people.
 
 ``python -m tools.event_docs`` writes them into ``docs/``.
 https://www.asyncapi.com/docs/reference/specification/v3.0.0
