@@ -37,7 +37,7 @@ class Environment:
     archive_retention: Duration | None
     """How long the bus's archive keeps events; None means for ever."""
     orders_retention: Duration | None
-    """How many days the orders service keeps an order that has ended; None means for ever."""
+    """How long the orders service keeps an order that has ended, in days; None means for ever."""
     saga_type: StateMachineType
     """Standard or Express; the saga's time-outs fit both."""
     keep_data: bool
@@ -54,7 +54,7 @@ class Environment:
     lead_time: Duration
     """How long the simulated supplier takes to deliver."""
     card_limit: int = 1_000_00
-    """The amount, in minor units, from which the simulated card provider declines."""
+    """The amount, in minor units, above which the simulated card provider declines."""
     unresolved_after: Duration = Duration.hours(1)  # noqa: RUF009 -- it never changes
     """How old an open reservation or charge must be before its service queries the order's status.
 
@@ -66,10 +66,10 @@ class Environment:
     Then its event is published again; after twice that time a person is called.
     """
     resumed_per_minute: int = 1_200
-    """How many stalled or deferred orders are taken up again in a minute at least.
+    """How many stalled or deferred orders are resumed in a minute at least.
 
-    Or a quarter more than went on in the minute before, up to some 4,500 in each of the
-    ``resuming_runs``.
+    If as many orders or more went on in the minute before, a quarter more than those. Each of the
+    ``resuming_runs`` has time for some 4,500.
     """
     resuming_runs: int = 1
     """How many runs of the job that resumes orders share its work; 1 to 16."""
@@ -81,9 +81,9 @@ class Environment:
     max_open_orders: int = 72_000
     """The largest backlog with which new orders are accepted; above it they are answered with 429.
 
-    The orders that are resumed in an hour at the first rate, so that nobody waits much longer. It
-    is well above what the platform ends in a minute, between two counts: it is busy until the next
-    orders come.
+    It is what is resumed in an hour at ``resumed_per_minute``, so that nobody waits much longer.
+    Open orders are counted once a minute. The limit must be well above what the platform ends in
+    that time, or the platform would run out of orders while new ones are still refused.
     """
     customer_limits: CustomerLimits
     """An order that would exceed them gets 409.

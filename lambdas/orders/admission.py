@@ -13,7 +13,7 @@ RETRY_AFTER = 60
 
 
 class TooManyOpenOrdersError(Exception):
-    """The backlog of open orders is above its limit, so no new order is accepted."""
+    """No new order is accepted now. The message says why: too many are open, or being placed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,7 +85,8 @@ def _accept(order: Order, *, lines: Sequence[Mapping[str, Any]]) -> Order:
     up separately only when one of these checks fails.
 
     Raises:
-        TooManyOpenOrdersError: the backlog is above its limit.
+        TooManyOpenOrdersError: the backlog is above its limit, or others of the customer's orders
+            were placed during each attempt.
         CustomerLimitError: the customer's open orders would exceed a limit.
         PriceNotOnOfferError: a line's price is not on offer.
         KeyReusedError: the key was used for a different order, or for one that has expired.

@@ -4,7 +4,7 @@ Each event adds an attribute of its own, named by its source and sequence. The r
 same in whatever order events arrive, and however often.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ class OrderUpsert:
 
 
 def upserts_by_order(
-    events: Iterable[EventEnvelope[Any]], build_attributes: Any
+    events: Iterable[EventEnvelope[Any]],
+    build_attributes: Callable[[EventEnvelope[Any]], Mapping[str, Any]],
 ) -> list[OrderUpsert]:
     """Return one upsert for each order, with the attributes of all its events."""
     orders: dict[str, dict[str, Any]] = {}

@@ -35,7 +35,8 @@ class Projection(Construct):
 
     Events of one order arrive in order.
     Retries: a failed batch is retried ten times, and split on each failure, so that one bad record
-    does not block the others. Lambda drops records older than six days; the stream keeps seven.
+    does not block the others. Lambda drops records at six sevenths of the stream's retention: after
+    six days in ``prod``, 20 hours in ``dev``.
     Dead letters: the function sends malformed records to ``DeadLetters``, whole and with the
     reason; Lambda stores failed batches in the bucket, whole.
     Partial failures: the function reports failed records; Lambda retries from the first of them.

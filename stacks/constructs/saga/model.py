@@ -55,10 +55,11 @@ class SagaStep:
     """The refusals with which the action may answer."""
     compensation: CommandCall
     already_compensated: tuple[type[Refusal], ...] = ()
-    """The action's refusals when its compensation came first: an earlier execution undid the step.
+    """The action's refusals when its compensation came first: the step was undone already.
 
-    A saga records its reason before it undoes a step, and later ones do not begin with the actions.
-    So this meets what others undid, and counts as a failure: it is no reason to give to a customer.
+    No execution of this saga did it: each records the reason before it undoes a step, and a later
+    one that finds a reason begins with the compensations. Somebody else undid the step and left no
+    reason for the customer, so it is a technical failure.
     """
     irreversible: tuple[type[Refusal], ...] = ()
     """The compensation's refusals when the action can no longer be undone; only for the last step.
