@@ -1,7 +1,5 @@
 """The scheduled jobs of the orders service."""
 
-from collections.abc import Mapping, Sequence
-
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_scheduler as scheduler
@@ -39,41 +37,19 @@ class OrderJobs(Construct):
     ) -> None:
         """Declare the jobs; the table ``orders`` has the ``ORDER_INDEXES``."""
         super().__init__(scope, id)
+        self._env, self._orders = env, orders
+        self._group, self._alarms = group, alarms
         self.checkpoints = ServiceTable(self, "Checkpoints", env=env, key="job")
         """A row for each job: its progress, or its result."""
+        self._republish_stalled(bus)
+        self._alarm_on_backlog()
+        self._resolve_duplicates()
+        if env.orders_retention:
+            self._expire_orders(env.orders_retention)
 
-        def job(
-            id: str,
-            handler: str,
-            settings: dict[str, str],
-            *,
-            every: Duration,
-            timeout: Duration,
-            memory_mib: int = 256,
-            runs: Sequence[Mapping[str, int]] = ({},),
-        ) -> ServiceFunction:
-            function = ServiceFunction(
-                self,
-                id,
-                env=env,
-                handler=f"orders.{handler}",
-                settings={"ORDERS_TABLE": orders.table_name, **settings},
-                timeout=timeout,
-                memory_mib=memory_mib,
-                no_dlq_reason=SCHEDULE_HAS_DESTINATION,
-            )
-            Schedule(self, function=function, every=every, group=group, alarms=alarms, runs=runs)
-            grant(function, "dynamodb:GetItem", on=orders.table_arn)
-            return function
-
-        def shared(runs: int) -> list[dict[str, int]]:
-            return [{"run": n} for n in range(runs)] if runs > 1 else [{}]
-
-        def grant_query(function: ServiceFunction, index: OrderColumn) -> None:
-            grant(function, "dynamodb:Query", on=f"{orders.table_arn}/index/{index}")
-
-        # Stalled orders
-        republish_stalled = job(
+    def _republish_stalled(self, bus: events.IEventBus) -> None:
+        env = self._env
+        function = self._job(
             "RepublishStalled",
             "republish_stalled",
             {
@@ -89,25 +65,27 @@ class OrderJobs(Construct):
             timeout=Duration.seconds(90),
             # Lambda assigns CPU by memory, and most of the time of a resumed order is CPU time.
             memory_mib=1_024,
-            runs=shared(env.resuming_runs),
+            runs=env.resuming_runs,
         )
-        for table in (orders, self.checkpoints):
-            grant(republish_stalled, "dynamodb:PutItem", on=table.table_arn)
+        for table in (self._orders, self.checkpoints):
+            grant(function, "dynamodb:PutItem", on=table.table_arn)
         for index in (
             OrderColumn.OPEN_SHARD,
             OrderColumn.DEFERRED_SHARD,
             OrderColumn.CLOSED_SHARD,
         ):
-            grant_query(republish_stalled, index)
-        grant_publish(republish_stalled, bus, published=ORDER_EVENTS)
+            self._grant_query(function, index)
+        grant_publish(function, bus, published=ORDER_EVENTS)
 
+    def _alarm_on_backlog(self) -> None:
+        """Declare alarms on the numbers that ``republish_stalled`` counts each minute."""
         for id, metric, condition, limit, minutes in (
             ("OrdersDeferred", "DeferredOrders", "orders have been deferred for 15 minutes", 0, 15),
             (
                 "OrdersRefused",
                 "OpenOrders",
                 "too many orders are open; new ones are refused",
-                env.max_open_orders,
+                self._env.max_open_orders,
                 1,
             ),
         ):
@@ -119,11 +97,12 @@ class OrderJobs(Construct):
                 metric=own_metric(self, metric, period=Duration.minutes(1), statistic="Maximum"),
                 threshold=limit,
                 evaluation_periods=minutes,
-                alarms=alarms,
+                alarms=self._alarms,
             )
 
-        # Orders that repeat an earlier one
-        resolve_duplicates = job(
+    def _resolve_duplicates(self) -> None:
+        env = self._env
+        function = self._job(
             "ResolveDuplicates",
             "resolve_duplicates",
             {
@@ -134,23 +113,58 @@ class OrderJobs(Construct):
             every=Duration.minutes(1),
             timeout=Duration.minutes(5),
         )
-        grant(resolve_duplicates, "dynamodb:PutItem", on=orders.table_arn)
+        grant(function, "dynamodb:PutItem", on=self._orders.table_arn)
         progress = self.checkpoints.table_arn
-        grant(resolve_duplicates, "dynamodb:GetItem", "dynamodb:PutItem", on=progress)
-        grant_query(resolve_duplicates, OrderColumn.DEDUP_BUCKET)
+        grant(function, "dynamodb:GetItem", "dynamodb:PutItem", on=progress)
+        self._grant_query(function, OrderColumn.DEDUP_BUCKET)
 
-        # Orders past their retention
-        if env.orders_retention:
-            expire_orders = job(
-                "ExpireOrders",
-                "expire_orders",
-                {
-                    "RETENTION_DAYS": str(int(env.orders_retention.to_days())),
-                    "EXPIRING_RUNS": str(env.expiring_runs),
-                },
-                every=Duration.minutes(15),
-                timeout=Duration.minutes(5),
-                runs=shared(env.expiring_runs),
-            )
-            grant(expire_orders, "dynamodb:PutItem", on=orders.table_arn)
-            grant_query(expire_orders, OrderColumn.CLOSED_SHARD)
+    def _expire_orders(self, retention: Duration) -> None:
+        function = self._job(
+            "ExpireOrders",
+            "expire_orders",
+            {
+                "RETENTION_DAYS": str(int(retention.to_days())),
+                "EXPIRING_RUNS": str(self._env.expiring_runs),
+            },
+            every=Duration.minutes(15),
+            timeout=Duration.minutes(5),
+            runs=self._env.expiring_runs,
+        )
+        grant(function, "dynamodb:PutItem", on=self._orders.table_arn)
+        self._grant_query(function, OrderColumn.CLOSED_SHARD)
+
+    def _job(
+        self,
+        id: str,
+        handler: str,
+        settings: dict[str, str],
+        *,
+        every: Duration,
+        timeout: Duration,
+        memory_mib: int = 256,
+        runs: int = 1,
+    ) -> ServiceFunction:
+        """Declare a scheduled function that may read orders; ``runs`` of it share the work."""
+        function = ServiceFunction(
+            self,
+            id,
+            env=self._env,
+            handler=f"orders.{handler}",
+            settings={"ORDERS_TABLE": self._orders.table_name, **settings},
+            timeout=timeout,
+            memory_mib=memory_mib,
+            no_dlq_reason=SCHEDULE_HAS_DESTINATION,
+        )
+        Schedule(
+            self,
+            function=function,
+            every=every,
+            group=self._group,
+            alarms=self._alarms,
+            runs=[{"run": n} for n in range(runs)] if runs > 1 else [{}],
+        )
+        grant(function, "dynamodb:GetItem", on=self._orders.table_arn)
+        return function
+
+    def _grant_query(self, function: ServiceFunction, index: OrderColumn) -> None:
+        grant(function, "dynamodb:Query", on=f"{self._orders.table_arn}/index/{index}")
