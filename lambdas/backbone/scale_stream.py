@@ -1,4 +1,4 @@
-"""Runs every minute: scales the shards of the order stream."""
+"""On schedule: scale the shards of the order stream."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

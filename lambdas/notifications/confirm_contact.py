@@ -1,4 +1,4 @@
-"""POST /contact/confirmation: confirms an address with the token that was mailed to it."""
+"""POST /contact/confirmation: confirm an address with the token that was mailed to it."""
 
 from datetime import UTC, datetime
 from typing import Any

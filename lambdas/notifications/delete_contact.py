@@ -1,4 +1,4 @@
-"""DELETE /contact: erases a customer's address, name and records of mails."""
+"""DELETE /contact: erase a customer's address, name and records of mails."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Issues the invoice of a confirmed order, once."""
+"""On OrderConfirmed: issue the order's invoice, once."""
 
 from typing import Any
 

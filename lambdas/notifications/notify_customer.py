@@ -1,4 +1,4 @@
-"""Notifies a customer by e-mail of what happened to an order, and sends the invoice with it."""
+"""On an order's event or an invoice's outcome: notify the customer by e-mail."""
 
 from typing import Any
 

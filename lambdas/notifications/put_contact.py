@@ -1,4 +1,4 @@
-"""PUT /contact: sets a customer's e-mail address and name."""
+"""PUT /contact: set a customer's e-mail address and name."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""GET /contact/confirmation: shows the page with the button that confirms an address."""
+"""GET /contact/confirmation: show the page with the button that confirms an address."""
 
 from typing import Any
 

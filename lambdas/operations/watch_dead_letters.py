@@ -1,4 +1,4 @@
-"""Runs every five minutes: says which dead-letter queues are not empty."""
+"""On schedule: say which dead-letter queues are not empty."""
 
 from typing import Any
 

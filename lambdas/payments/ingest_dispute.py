@@ -1,4 +1,4 @@
-"""Publishes a dispute that the card company reported. An invalid report is dead-lettered."""
+"""On Dispute Opened, of the card company: publish PaymentDisputed, or dead-letter the report."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Applies a deployment's migrations and grants. CloudFormation invokes it for a custom resource.
+"""On deployment, by a custom resource of CloudFormation: apply the migrations and grants.
 
 It is invoked again if a property changes, so the stack passes a digest of the migrations as one.
 Deleting the resource deletes nothing: the data is deleted with the cluster.

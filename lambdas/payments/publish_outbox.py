@@ -1,4 +1,4 @@
-"""On schedule: publishes the events that are still in the outbox."""
+"""On schedule: publish the events that are still in the outbox."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""On schedule: queries the status of the orders whose charges have been unresolved for long."""
+"""On schedule: query the status of orders whose charges have been unresolved for long."""
 
 from datetime import timedelta
 from functools import partial

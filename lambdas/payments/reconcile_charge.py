@@ -1,4 +1,4 @@
-"""Reconciles a charge with the reported status of its order: it is kept or refunded."""
+"""On an order's status: refund the charge if the order is undone, keep it if confirmed."""
 
 from typing import Any
 

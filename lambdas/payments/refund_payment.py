@@ -1,4 +1,4 @@
-"""Refunds the payment of an order; the compensation of ``take_payment``."""
+"""RefundPayment, the compensation of TakePayment: refund the payment of an order."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Takes the payment of an order; a step of the fulfilment saga."""
+"""TakePayment, the saga's second action: take the payment of an order."""
 
 from typing import Any
 

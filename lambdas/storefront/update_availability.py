@@ -1,4 +1,4 @@
-"""Consumes stock events: updates the availability of SKUs."""
+"""On stock events: update the availability of SKUs."""
 
 from functools import partial
 from typing import Any

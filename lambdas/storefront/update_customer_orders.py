@@ -1,4 +1,4 @@
-"""Consumes order events: updates the lists of customers' orders."""
+"""On orders' events: update the lists of customers' orders."""
 
 from functools import partial
 from typing import Any

@@ -1,4 +1,4 @@
-"""Consumes OrderConfirmed: counts sales."""
+"""On OrderConfirmed: count sales."""
 
 from functools import partial
 from typing import Any

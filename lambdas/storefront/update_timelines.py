@@ -1,4 +1,4 @@
-"""Consumes order events: updates the timelines of orders."""
+"""On events of all services about orders: update the orders' timelines."""
 
 from functools import partial
 from typing import Any
