@@ -29,10 +29,10 @@ READ_IT = "read it with dlq show --raw, and purge it if nothing needs it"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """The action that redrives a dead letter. ``target`` is the resource that gets it."""
+    """The action that redrives a dead letter."""
 
     target: Resource
-    """The resource that gets it."""
+    """The resource that gets the dead letter's work."""
 
     def __str__(self) -> str:
         verb = re.sub(r"([A-Z])", r" \1", type(self).__name__).strip().lower()

@@ -3,10 +3,13 @@
 In that order, nothing is lost. If a redrive is interrupted between the two, the next one gives the
 same dead letter to the consumer again. All consumers are idempotent.
 
-Lambda writes two dead letters about an invocation that failed, if the function has a dead-letter
-queue and a destination. One of these twins is given to the consumer, and both are deleted. So are
-all but one of those that repeat each other: a function may get the failure of another one by SNS,
-and if both fail, each redrive of the other's event adds one.
+Some dead letters are about the same work. One of them is given to the consumer, and all are
+deleted:
+
+- Twins. If a function has a dead-letter queue and a destination, Lambda writes a dead letter to
+  each about the same failed invocation.
+- Repetitions. A function may be notified, by SNS, that another one failed. If it fails as well,
+  each redrive of the other function's event adds a dead letter of the same notice.
 """
 
 import json
@@ -36,9 +39,9 @@ FATAL_CODES = (
     "InvalidClientTokenId",
     "UnrecognizedClient",
 )
-"""How the codes begin of errors that all dead letters, in every sink, would meet.
+"""Prefixes of codes of errors that all dead letters, in every sink, would meet.
 
-SNS and S3 have words of their own.
+SNS and S3 have codes of their own.
 https://docs.aws.amazon.com/botocore/latest/reference/services/sns/client/exceptions/AuthorizationErrorException.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 """
@@ -71,8 +74,9 @@ class Tally:
 
     results: list[RedriveResult] = field(default_factory=list)
     twins: dict[str, DeadLetter] = field(default_factory=dict)
-    """By their ids, those that were deleted, or would be, because their twin was handed over, or
-    one that they repeat."""
+    """By id, those that were deleted, or would be, because the run redrove their twin or one that
+    they repeat.
+    """
     skipped: int = 0
     """The number of dead letters that were not selected."""
     came: int = 0
@@ -85,7 +89,7 @@ class Tally:
     in_progress: DeadLetter | None = None
     """The dead letter that may have reached its target and is not deleted yet."""
     unreadable: dict[str, str] = field(default_factory=dict)
-    """The names of sinks that were left, as one may not read them or they are gone, and why."""
+    """Why a sink was left out, by its name: it may not be read, or it is gone."""
     _moved: dict[str, DeadLetter] = field(default_factory=dict, repr=False)
     """What was handed over, by the invocation that failed."""
     _failures: set[str] = field(default_factory=set, repr=False)

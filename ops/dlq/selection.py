@@ -59,9 +59,10 @@ def require_found(ids: Sequence[str] | None, found: Iterable[str]) -> None:
 
 
 def find_sink(sinks: Sequence[FailureSink], name: str) -> FailureSink:
-    """Return the sink with this name, or the only one with it in any service or as a part.
+    """Return the sink with this name, such as ``shipping/DispatchShipmentDeadLetters``.
 
-    A queue is also found by its name in SQS, which notices and alarms have.
+    A name without its service, or a part of a name, will do if only one sink has it. A queue is
+    also found by its name in SQS, which notices and alarms have.
 
     Raises:
         OperationError: no name contains it, or several do.
