@@ -6,7 +6,6 @@ a year, so all these orders come soon enough after each other to count as duplic
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from sqlite3 import Connection
 from typing import Any
 
@@ -195,12 +194,10 @@ def show(screen: Screen, database: Connection) -> None:
     if not found:
         return
     screen.title("Duplicates")
-    example = ""
-    with suppress(TypeError):
-        (explanation,) = database.execute(
-            "SELECT explanation FROM duplicates ORDER BY order_id LIMIT 1"
-        ).fetchone()
-        example = f"  e.g. “{explanation}”"
+    first = database.execute(
+        "SELECT explanation FROM duplicates ORDER BY order_id LIMIT 1"
+    ).fetchone()
+    example = f"  e.g. “{first[0]}”" if first else ""
     screen.item("repeat an order", f"{found:,}{example}")
     for decision, state, label in (
         (LIFT, "DISPATCHED", "let go by the operator"),
