@@ -3,6 +3,8 @@
 An assertion of a helper says what it compared, as one of a test does.
 """
 
+import os
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +17,17 @@ pytest.register_assert_rewrite("tests.support")
 settings.register_profile("orders", deadline=None)
 settings.load_profile("orders")
 
+STATE = TemporaryDirectory(prefix="orders-tests-")
+"""Where MiniStack, which some tests import, keeps keys: by default in one place for all users."""
+os.environ["STATE_DIR"] = STATE.name
+
 LONGEST_FIRST = ("tests/e2e/", "tests/saga/", "tests/integration/")
 """Folders whose files take long. Where workers share the tests, short ones fill the end."""
+
+
+def pytest_unconfigure() -> None:
+    """Remove what MiniStack kept."""
+    STATE.cleanup()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,7 @@
 import asyncio
 import json
+import stat
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,3 +145,9 @@ def test_challenge_is_answered_only_by_who_had_it(monkeypatch: pytest.MonkeyPatc
     assert cognito._user_pools[pool]["_users"]["ada"]["_password"] == PASSWORD
     expected = 200 if challenge == challenged["ChallengeName"] else 400
     assert respond("bob", challenged["Session"]) == expected
+
+
+def test_keys_of_user_pools_are_not_where_other_users_can_read_them():
+    directory = Path(cognito._POOL_KEYS_DIR).parent
+
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
