@@ -1,8 +1,9 @@
 """List orders, the newest first, and what is wrong with each according to its row.
 
 The whole table of orders is read. An order is stuck when no saga has worked on it for ten minutes
-though it is open, or when a compensation of it failed for good. `order show` also looks at what
-the other services have on record. With `--unnotified` the records of e-mails are read as well.
+though it is open, when a person was called because it waits for too long, or when a compensation
+of it failed for good. `order show` also looks at what the other services have on record. With
+`--unnotified` the records of e-mails are read as well.
 
 Ends with 0 when nothing is wrong with the orders selected, and with 1 when something is.
 """
