@@ -98,10 +98,13 @@ class PaymentsStack(Stack):
         provider_callers = [self.take_payment, self.refund_payment, reconcile_charge]
         for caller in provider_callers:
             grant(caller, "lambda:InvokeFunction", on=card_provider.function_arn)
-        ledger_users = [*provider_callers, publish_outbox, query_stale_charges]
+        outbox_users = [*provider_callers, publish_outbox]
+        for publisher in outbox_users:
+            grant_publish(publisher, bus, published=ORDER_EVENTS)
+        grant_publish(query_stale_charges, bus, published=[ChargeUnresolved])
+        ledger_users = [*outbox_users, query_stale_charges]
         for user in ledger_users:
             ledger.grant_connect(user)
-            grant_publish(user, bus, published=[*ORDER_EVENTS, ChargeUnresolved])
         Migrations(
             self,
             "Migrations",

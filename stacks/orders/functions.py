@@ -7,7 +7,12 @@ from functools import partial
 from aws_cdk import aws_events as events
 from constructs import Construct
 
-from lambdas.contracts.orders import ORDER_EVENTS, OrderStatusReported
+from lambdas.contracts.orders import (
+    ORDER_EVENTS,
+    OrderPlaced,
+    OrderStatusReported,
+    OrderWithdrawn,
+)
 from stacks.constructs.event_handler import HANDLER_HAS_DESTINATION
 from stacks.constructs.function import ServiceFunction
 from stacks.constructs.grants import grant, grant_publish
@@ -122,6 +127,6 @@ class OrderFunctions:
         )
         for writer in filter(None, writers):
             grant(writer, "dynamodb:GetItem", "dynamodb:PutItem", on=table.table_arn)
-        for publisher in (self.relay_outbox, self.resume_order):
-            grant_publish(publisher, bus, published=ORDER_EVENTS)
+        grant_publish(self.relay_outbox, bus, published=ORDER_EVENTS)
+        grant_publish(self.resume_order, bus, published=[OrderPlaced, OrderWithdrawn])
         grant_publish(self.answer_status_query, bus, published=[OrderStatusReported])

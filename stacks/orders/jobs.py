@@ -6,7 +6,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from lambdas.contracts.orders import ORDER_EVENTS
+from lambdas.contracts.orders import OrderConfirmed, OrderPlaced, OrderWithdrawn
 from lambdas.contracts.orders_table import OrderColumn
 from stacks.constructs.alarm import alarm, own_metric
 from stacks.constructs.function import ServiceFunction
@@ -75,7 +75,8 @@ class OrderJobs(Construct):
             OrderColumn.CLOSED_SHARD,
         ):
             self._grant_query(function, index)
-        grant_publish(function, bus, published=ORDER_EVENTS)
+        republished = [OrderPlaced, OrderWithdrawn, OrderConfirmed]
+        grant_publish(function, bus, published=republished)
 
     def _alarm_on_backlog(self) -> None:
         """Declare alarms on the numbers that ``republish_stalled`` counts each minute."""
