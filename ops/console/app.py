@@ -18,7 +18,7 @@ from ops.console import alarms, costs, dead_letters, map, orders, play, rebuild_
 from ops.console.guard import Guard
 from ops.console.page import NO_ANSWER, Console, page
 from ops.deployed import OperationError
-from ops.output import printable
+from ops.output import printable, with_notes
 
 UNFORESEEN = (
     *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError),
@@ -62,7 +62,8 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _failed(request: Request, error: Exception) -> Response:
     title = "AWS refused it" if isinstance(error, ClientError) else "There was no answer"
-    return page(request, "error.html", {"title": title, "why": error}, status=502)
+    context = {"title": title, "why": with_notes(str(error), error)}
+    return page(request, "error.html", context, status=502)
 
 
 def _unforeseen(request: Request, error: Exception) -> Response:

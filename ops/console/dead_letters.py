@@ -14,7 +14,7 @@ from ops.commands.dlq_show import summary
 from ops.commands.options import DEFAULT_PER_SECOND
 from ops.console.code_places import failed_code
 from ops.console.guard import form_of
-from ops.console.page import console_of, page
+from ops.console.page import NO_ANSWER, console_of, page
 from ops.deployed import OperationError
 from ops.dlq.decode import DeadLetter
 from ops.dlq.discovery import find_failure_sinks
@@ -106,6 +106,7 @@ def _do(request: Request, *, execute: bool) -> Response:
         raise OperationError("choose at least one dead letter")
     outcome = _purge if verb == "purge" else _redrive
     outcomes = outcome(request, sink, ids, execute=execute)
+    possible = {id for id, _, error in outcomes if not error}
     return page(
         request,
         "outcome.html",
@@ -113,7 +114,8 @@ def _do(request: Request, *, execute: bool) -> Response:
             "sink": sink,
             "verb": verb,
             "done": VERBS[verb],
-            "ids": ids,
+            # A twin stands in another queue, and goes with the one that was chosen.
+            "chosen": [id for id in ids if id in possible],
             "executed": execute,
             "outcomes": outcomes,
             "possible": sum(not error for _, _, error in outcomes),
@@ -126,12 +128,21 @@ def _redrive(
 ) -> list[tuple[str, str, str]]:
     """Return each dead letter's id, its action, and the reason why it cannot be done, if any."""
     redrive = prepare_redrive([sink], console_of(request).deployed)
-    redrive.run(
-        is_selected=lambda dead_letter: dead_letter.message.id in ids,
-        per_second=DEFAULT_PER_SECOND,
-        execute=execute,
-    )
     tally: Tally = redrive.tally
+    try:
+        redrive.run(
+            is_selected=lambda dead_letter: dead_letter.message.id in ids,
+            per_second=DEFAULT_PER_SECOND,
+            execute=execute,
+        )
+    except NO_ANSWER as error:
+        if execute:
+            moved = [result.dead_letter.message.id for result in tally.results if result.moved]
+            _note_done(error, moved, "moved")
+            if tally.in_progress is not None:
+                id = tally.in_progress.message.id
+                error.add_note(f"{id} was being moved: it may be done twice")
+        raise
     found = [
         (result.dead_letter.message.id, str(result.action or ""), result.error)
         for result in tally.results
@@ -146,10 +157,20 @@ def _purge(
     request: Request, sink: FailureSink, ids: Sequence[str], *, execute: bool
 ) -> list[tuple[str, str, str]]:
     purged = Purged()
-    purge(sink, console_of(request).deployed, ids, purged, execute=execute)
+    try:
+        purge(sink, console_of(request).deployed, ids, purged, execute=execute)
+    except NO_ANSWER as error:
+        _note_done(error, purged.deleted, "deleted")
+        raise
     found = [(each.message.id, f"delete {summary(each.event)}", "") for each in purged.dead_letters]
     twins = [(twin.message.id, f"delete the twin in {at.name}", "") for at, twin in purged.twins]
     return found + twins
+
+
+def _note_done(error: Exception, ids: Sequence[str], done: str) -> None:
+    """Let the error's page say what was done before it."""
+    if ids:
+        error.add_note(f"before that, {', '.join(ids)} {'was' if len(ids) == 1 else 'were'} {done}")
 
 
 def _sink(request: Request) -> FailureSink:

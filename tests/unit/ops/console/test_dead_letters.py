@@ -1,7 +1,9 @@
 """The pages about dead letters: nothing is done before it was shown and confirmed."""
 
 import html
+import re
 from dataclasses import replace
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -10,8 +12,16 @@ from ops.console.app import create_app
 from ops.console.page import Console
 from ops.dlq.failure_sinks import Mechanism
 from tests.support.asgi import Browser
+from tests.unit.ops.account_fakes import client_error
 from tests.unit.ops.console.conftest import FakeDeployed, Fill
-from tests.unit.ops.dead_letter_samples import compensation, dead_lettered_by, message, sink, sinks
+from tests.unit.ops.dead_letter_samples import (
+    compensation,
+    dead_lettered_by,
+    message,
+    sink,
+    sinks,
+    twins,
+)
 
 PLACE = sink("orders/MarkDispatchedDeadLetters")
 SAGA = next(each for each in sinks() if each.routes_by(Mechanism.SAGA))
@@ -132,6 +142,61 @@ def test_confirmed_purge_deletes_what_was_chosen_and_nothing_else(
 
     assert "1 deleted" in page
     assert (deployed.sqs.deleted, deployed.lambda_.invoked) == (["handle-m1"], [])
+
+
+@pytest.mark.parametrize(("verb", "done"), [("purge", "2 deleted"), ("redrive", "2 moved")])
+def test_what_was_planned_is_done_with_a_dead_letter_and_its_twin(
+    browser: Browser,
+    fill: Fill,
+    deployed: FakeDeployed,
+    token: tuple[str, str],
+    verb: str,
+    done: str,
+):
+    found = twins()
+    for each in found:
+        fill(each.sink, *(letter.message for letter in each.dead_letters))
+    at = f"/dead-letters/{found[0].sink.name}"
+
+    planned = browser.post(f"{at}/plan", [token, ("verb", verb), ("id", found[0].sink.name)]).text
+    ids = re.findall('name="id" value="([^"]*)"', planned)
+    page = browser.post(f"{at}/run", [token, ("verb", verb), *(("id", id) for id in ids)]).text
+
+    assert done in page
+    assert sorted(deployed.sqs.deleted) == sorted(f"handle-{each.sink.name}" for each in found)
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        ("purge", "before that, m1 was deleted"),
+        ("redrive", "before that, m1 was moved; m2 was being moved: it may be done twice"),
+    ],
+)
+def test_error_in_the_middle_says_what_was_done_before(
+    browser: Browser,
+    fill: Fill,
+    deployed: FakeDeployed,
+    token: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    said: str,
+):
+    fill(PLACE, letter("m1"), letter("m2"))
+    delete = deployed.sqs.delete_message
+
+    def expire(**asked: Any) -> None:
+        if asked["ReceiptHandle"] == "handle-m2":
+            raise client_error("ExpiredToken")
+        delete(**asked)
+
+    monkeypatch.setattr(deployed.sqs, "delete_message", expire)
+
+    form = [token, ("verb", verb), ("id", "m1"), ("id", "m2")]
+    answer = browser.post(f"/dead-letters/{PLACE.name}/run", form)
+
+    assert answer.status == 502
+    assert said in answer.text
 
 
 def test_compensations_are_repaired(browser: Browser, fill: Fill, token: tuple[str, str]):
