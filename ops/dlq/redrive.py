@@ -197,9 +197,12 @@ class Redrive:
 
     def delete_twins(self, sink: FailureSink, reader: SinkReader, tally: Tally) -> None:
         """Delete the twins of redriven dead letters from a sink, even if they are not selected."""
+        # In a dry run they are still there.
+        moved = {result.dead_letter.message.id for result in tally.results if result.moved}
         with closing(reader.lease_messages()) as messages:
             for message in messages:
-                self._delete_twin(sink, reader, decode(message, sink), tally)
+                if message.id not in moved:
+                    self._delete_twin(sink, reader, decode(message, sink), tally)
 
     def _delete_twin(
         self, sink: FailureSink, reader: SinkReader, dead_letter: DeadLetter, tally: Tally
