@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.deployed import Deployed
+from ops.deployed import Deployed, OperationError
 from ops.dlq.discovery import find_failure_sinks
+from ops.dlq.purge import Purged, purge
 from ops.dlq.runner import prepare_redrive
 from ops.dlq.selection import find_sink
 from ops.smoke.api import Api, Send, Users, bearer, open_request, signed
@@ -38,6 +39,8 @@ class SmokeTest:
     users: Users = field(init=False)
     orders: SmokeOrders = field(init=False)
     customer_id: str = field(init=False, default="")
+    dead_letter: str = field(init=False, default="")
+    """The id of the one that it made, until that is redriven."""
 
     def __post_init__(self) -> None:
         # Read from each stack by itself: it names the stack that lacks one.
@@ -70,6 +73,12 @@ class SmokeTest:
                 self.orders.withdraw_product()
             except (SmokeError, OSError) as error:
                 yield f"{SKU} is still on offer: {error}"
+        if self.dead_letter:
+            try:
+                sink = find_sink(find_failure_sinks(self.deployed.templates()), PICKING)
+                purge(sink, self.deployed, [self.dead_letter], Purged(), execute=True)
+            except (OperationError, ClientError, BotoCoreError) as error:
+                yield f"the dead letter {self.dead_letter} may still be in {PICKING}: {error}"
         name = self.users.name
         try:
             self.users.delete_customer()
@@ -133,17 +142,19 @@ class SmokeTest:
         sent = self.deployed.client("sqs").send_message(
             QueueUrl=sink.resource.physical, MessageBody=body
         )
+        self.dead_letter = sent["MessageId"]
         redrive = prepare_redrive([sink], self.deployed)
         redrive.run(
-            is_selected=lambda letter: letter.message.id == sent["MessageId"],
+            is_selected=lambda letter: letter.message.id == self.dead_letter,
             per_second=1,
             execute=True,
         )
         for result in redrive.tally.results:
             if result.error:
-                raise SmokeError(f"{sent['MessageId']} stays in {PICKING}: {result.error}")
+                raise SmokeError(f"{self.dead_letter} of {PICKING} was not moved: {result.error}")
         if not redrive.tally.results:
-            raise SmokeError(f"{sent['MessageId']} was not found in {PICKING}")
+            raise SmokeError(f"{self.dead_letter} was not found in {PICKING}")
+        self.dead_letter = ""
 
 
 def _subject(token: str) -> str:

@@ -16,10 +16,10 @@ def client_error(code: str, message: str = "no") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "Call")
 
 
-def raising(error: Exception) -> Any:
+def raising(error: BaseException) -> Any:
     """A method that raises."""
 
-    def method(**_: Any) -> Any:
+    def method(*_: Any, **__: Any) -> Any:
         raise error
 
     return method

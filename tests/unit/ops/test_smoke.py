@@ -15,7 +15,9 @@ from ops.deployed import Outputs
 from ops.smoke.api import Answer, Api, Send, bearer
 from ops.smoke.orders import SmokeError, SmokeOrders
 from ops.smoke.run import SmokeTest
-from tests.unit.ops.account_fakes import client_error, raising
+from tests.unit.ops.account_fakes import client_error, fake_client, raising
+from tests.unit.ops.dead_letter_samples import message, templates
+from tests.unit.ops.fakes import FakeSinkReader
 from tests.unit.ops.smoke_fakes import STATES, TOKEN, Deployed, Shop, UserNotFound
 
 LATER = "later   whether alarms watch metrics that exist: only an account can show it"
@@ -251,3 +253,36 @@ def test_order_that_could_not_be_cancelled_is_said_to_be_left():
     (left,) = test.clean_up()
 
     assert left == "the order order-dispatched may still be open: the API answers 404: {}"
+
+
+@pytest.mark.parametrize("denied", [False, True])
+def test_dead_letter_is_deleted_after_an_interruption_or_named(
+    monkeypatch: pytest.MonkeyPatch, denied: bool
+):
+    made, of_another = message("{}", id="made"), message("{}", id="another")
+    queue = FakeSinkReader([of_another])
+    deployed: Any = Deployed()
+    deployed.templates = templates
+
+    def send_message(**_: Any) -> Any:
+        queue.messages.append(made)
+        return {"MessageId": made.id}
+
+    deployed.clients["sqs"] = fake_client(send_message=send_message)
+    monkeypatch.setattr("ops.dlq.purge.reader_for", lambda *_: queue)
+    monkeypatch.setattr("ops.smoke.run.prepare_redrive", raising(KeyboardInterrupt()))
+    test = SmokeTest(deployed=deployed, wait_seconds=0, send=Shop().send)
+    steps = dict(test.steps())
+    steps["an operator and a customer sign in"]()
+    test.orders.place("dispatched", 1)
+    with pytest.raises(KeyboardInterrupt):
+        steps["a dead letter is redriven"]()
+    if denied:
+        monkeypatch.setattr(queue, "delete", raising(client_error("AccessDenied")))
+
+    left = list(test.clean_up())
+
+    assert queue.ids == (["another", "made"] if denied else ["another"])
+    assert [each.partition(":")[0] for each in left] == [
+        "the dead letter made may still be in warehouse/PickingDeadLetters"
+    ] * denied
