@@ -5,6 +5,7 @@ no waiting. What is sent to other services is kept in ``sent``, and not delivere
 """
 
 import json
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ class InProcess:
         self.functions = {f.name: self._function(f) for f in templates.all("AWS::Lambda::Function")}
         self.used: dict[str, set[Right]] = {}
         """The rights that each function has used so far."""
+        self.before_request: Callable[[str, str, Any], None] = lambda *_: None
+        """Called at each request, with its service, operation and arguments."""
         self._saved: Any = None
 
     def installed(self) -> AbstractContextManager[None]:
@@ -71,6 +74,7 @@ class InProcess:
 
     def call(self, service: str, operation: str, request: dict[str, Any], config: Config) -> Any:
         """Make a request as boto3 does; return the answer or raise."""
+        self.before_request(service, operation, request)
         # A worker is not a process of the kernel, and has no right of a function.
         with suppress(TypeError):
             rights = self.used.setdefault(current().name, set())
