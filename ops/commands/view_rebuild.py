@@ -9,6 +9,7 @@ Ends with 0 when the views are equal or may differ, and with 1 when one differs.
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from ops.commands import DONE, NEEDS_ATTENTION
 from ops.commands.options import add_json_option, add_yes_option, whole_number
@@ -48,9 +49,8 @@ def arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Rebuild the views, and switch to those that are equal, or may differ."""
     despite = arguments.despite_differences
-    equal: dict[str, bool] = {}
-    for views in _with_one_source(arguments.view):
-        rebuild = Rebuild(
+    rebuilds = [
+        Rebuild(
             deployed=deployed,
             views=views,
             progress=(lambda _: None) if arguments.json else terminal.say,
@@ -58,17 +58,27 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
             overlap=timedelta(minutes=arguments.overlap),
             compare_timeout=timedelta(seconds=arguments.compare_timeout),
         )
-        equal |= rebuild.run(switch=arguments.yes, ignore_differences=despite)
-    if arguments.json:
-        print_json(
-            [
-                {"view": view, "equal": same, "switched": arguments.yes and (same or despite)}
-                for view, same in equal.items()
-            ]
-        )
-    elif not arguments.yes and (despite or any(equal.values())):
+        for views in _with_one_source(arguments.view)
+    ]
+    try:
+        for rebuild in rebuilds:
+            rebuild.run(switch=arguments.yes, ignore_differences=despite)
+    finally:
+        # One that is interrupted, or fails, may have switched to others before.
+        if arguments.json:
+            print_json([each for rebuild in rebuilds for each in as_json(rebuild)])
+    equal = [each for rebuild in rebuilds for each in rebuild.equal.values()]
+    if not arguments.json and not arguments.yes and (despite or any(equal)):
         terminal.say("compared only: to switch, add --yes")
-    return DONE if despite or all(equal.values()) else NEEDS_ATTENTION
+    return DONE if despite or all(equal) else NEEDS_ATTENTION
+
+
+def as_json(rebuild: Rebuild) -> list[dict[str, Any]]:
+    """Return the result of each view that was compared, for scripts."""
+    return [
+        {"view": view, "equal": same, "switched": view in rebuild.switched}
+        for view, same in rebuild.equal.items()
+    ]
 
 
 def _with_one_source(names: Sequence[str]) -> Sequence[Mapping[str, View]]:

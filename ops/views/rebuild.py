@@ -118,6 +118,9 @@ class Rebuild:
     """Whether each line of progress begins with the views that it is about."""
     overlap: timedelta = OVERLAP
     compare_timeout: timedelta = COMPARE_TIMEOUT
+    equal: dict[str, bool] = field(default_factory=dict)
+    """Of each view that was compared, whether it equals the live one; exact at any time."""
+    switched: list[str] = field(default_factory=list)
 
     def run(self, *, switch: bool = True, ignore_differences: bool = False) -> Mapping[str, bool]:
         """Rebuild, compare and switch; return whether each view equals the live one.
@@ -194,13 +197,15 @@ class Rebuild:
         catch_up()
         # In turns with what the comparison says, each would begin a new line.
         again = partial(catch_up, quietly=True)
-        equal = {name: self._verify(target, keep_up, again) for name, target in targets.items()}
+        for name, target in targets.items():
+            self.equal[name] = self._verify(target, keep_up, again)
         for name, target in targets.items():
             if target.write.unreadable:
                 target.say(f"skipped: {target.write.unreadable:,} records that cannot be used")
-            if switch and (equal[name] or ignore_differences):
+            if switch and (self.equal[name] or ignore_differences):
                 self._switch(target, catch_up)
-        return equal
+                self.switched.append(name)
+        return self.equal
 
     def _shared_leases(self, began: datetime, outputs: Mapping[str, str]) -> Iterator[RebuildLease]:
         """Yield the lease of the first view with this source, if it is not one of these.
@@ -234,10 +239,7 @@ class Rebuild:
         return (lambda line: self.progress(f"{about} {line}")) if self.named else self.progress
 
     def _verify(
-        self,
-        target: _Target,
-        keep_up: Callable[[], object],
-        catch_up: Callable[[], object],
+        self, target: _Target, keep_up: Callable[[], object], catch_up: Callable[[], object]
     ) -> bool:
         """Return whether each item of either table was the same in both at some time."""
         live, idle, say = target.live, target.idle, target.say

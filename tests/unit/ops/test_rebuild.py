@@ -183,6 +183,33 @@ def test_switch_that_is_cut_off_says_that_the_view_may_lack_events(
     assert with_notes("", raised.value) == (UNFINISHED_SWITCH.format("Timelines") * is_left)
 
 
+@pytest.mark.usefixtures("pauses")
+def test_rebuild_that_is_cut_off_knows_what_it_has_switched(
+    rebuilt: Run, slots: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    """Its report for scripts has nothing else to go by."""
+    begun = list[Rebuild]()
+
+    def run(self: Rebuild, **how: bool) -> Mapping[str, bool]:
+        begun.append(self)
+        return whole(self, **how)
+
+    def change(_: Any, slot: str, value: str, **__: Any) -> None:
+        if slot == "SalesSlot":
+            raise KeyboardInterrupt
+        slots[slot] = value
+
+    whole = Rebuild.run
+    monkeypatch.setattr(Rebuild, "run", run)
+
+    with pytest.raises(KeyboardInterrupt):
+        both = dict.fromkeys(("Timelines", "Sales"), (Items(1),) * 2)
+        rebuilt(Source(), switch=True, change=change, **both)
+
+    (rebuild,) = begun
+    assert (rebuild.equal, rebuild.switched) == ({"Timelines": True, "Sales": True}, ["Timelines"])
+
+
 def test_table_that_another_command_has_made_live_is_not_emptied(
     rebuilt: Run, slots: dict[str, str]
 ):

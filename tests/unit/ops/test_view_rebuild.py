@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ops import __main__ as command
-from ops.deployed import deployed
+from ops.deployed import OperationError, deployed
 from ops.terminal import Terminal
 from ops.views.rebuild import Rebuild
 from ops.views.registry import VIEWS
@@ -71,9 +71,10 @@ class TestCommand:
     ):
         asked: list[dict[str, bool]] = []
 
-        def rebuild(_: Rebuild, **how: bool) -> dict[str, bool]:
+        def rebuild(self: Rebuild, **how: bool) -> None:
             asked.append(how)
-            return {"sales": equal}
+            self.equal["sales"] = equal
+            self.switched.extend(["sales"] * printed["switched"])
 
         monkeypatch.setattr(Rebuild, "run", rebuild)
         monkeypatch.setattr(command, "deployed", lambda _: None)
@@ -92,7 +93,7 @@ class TestCommand:
         options: tuple[str, ...],
         hint: bool,
     ):
-        monkeypatch.setattr(Rebuild, "run", lambda *_, **__: {"sales": True})
+        monkeypatch.setattr(Rebuild, "run", lambda self, **_: self.equal.update(sales=True))
         monkeypatch.setattr(command, "deployed", lambda _: None)
         monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", "sales", *options])
 
@@ -104,10 +105,10 @@ class TestCommand:
     ):
         begun: list[list[str]] = []
 
-        def rebuild(self: Rebuild, **_: bool) -> dict[str, bool]:
+        def rebuild(self: Rebuild, **_: bool) -> None:
             begun.append([*self.views])
             self._say("sales")("equal: 3 items")
-            return {name: name != "sales" for name in self.views}
+            self.equal.update({name: name != "sales" for name in self.views})
 
         monkeypatch.setattr(Rebuild, "run", rebuild)
         monkeypatch.setattr(command, "deployed", lambda _: None)
@@ -117,6 +118,34 @@ class TestCommand:
         assert command.main() == 1
         assert begun == [["products"], ["timelines", "sales"], ["availability"]]
         assert "sales equal: 3 items\n" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("error", "code"), [(KeyboardInterrupt(), 130), (OperationError("denied"), 2)]
+    )
+    def test_json_of_a_rebuild_that_was_cut_off_has_what_was_switched_before(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        error: BaseException,
+        code: int,
+    ):
+        def rebuild(self: Rebuild, **_: bool) -> None:
+            if "timelines" in self.views:
+                self.equal["timelines"] = True
+                raise error
+            self.equal["products"] = True
+            self.switched.append("products")
+
+        monkeypatch.setattr(Rebuild, "run", rebuild)
+        monkeypatch.setattr(command, "deployed", lambda _: None)
+        names = ["products", "timelines"]
+        monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", *names, "--yes", "--json"])
+
+        assert command.main() == code
+        assert json.loads(capsys.readouterr().out) == [
+            {"view": "products", "equal": True, "switched": True},
+            {"view": "timelines", "equal": True, "switched": False},
+        ]
 
     def test_unknown_view_is_refused_with_the_known_ones(self, run: Callable[..., tuple[int, str]]):
         code, said = run("prices")
