@@ -79,11 +79,14 @@ all-tests:
 updates: setup ## releases deployed over one another under load, failing and interrupted: some three minutes
 	pytest $(UPDATES)
 
+# checkov's parsers unpickle files of known names in the temporary directory. Every user of the machine
+# can write one into /tmp, with code in it.
 lint-templates: setup build/lint/installed ## other people's checkers over the synthesized templates: cfn-lint, checkov
 	cdk synth --quiet -c env=laptop --output build/templates/laptop
 	cdk synth --quiet -c env=prod --output build/templates/prod
 	build/lint/bin/cfn-lint build/templates/*/*.template.json
-	build/lint/bin/checkov --directory build/templates/prod
+	mkdir -p build/lint/tmp
+	TMPDIR="$(CURDIR)/build/lint/tmp" build/lint/bin/checkov --directory build/templates/prod
 	build/lint/bin/python tools/replacing_properties.py
 
 # checkov wants an older boto3 than the local cloud.
