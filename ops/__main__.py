@@ -79,6 +79,8 @@ COMMANDS: Mapping[str, Mapping[str, Command] | Command] = {
     "teardown": teardown,
 }
 """By noun and verb; what concerns an environment as a whole has no noun."""
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+"""The signals that end a command as Ctrl-C does."""
 
 
 class StoreOnce(argparse.Action):
@@ -124,11 +126,11 @@ def main() -> int:
     """Run the command that the arguments name, and return its exit code."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Both end the command like Ctrl-C: leased messages are returned.
-    for ending in (signal.SIGTERM, signal.SIGHUP):
+    # They end the command like Ctrl-C: leased messages are returned.
+    for ending in ENDINGS:
         # If SIGHUP is ignored already, as under nohup, it stays ignored.
         if signal.getsignal(ending) is not signal.SIG_IGN:
-            signal.signal(ending, lambda number, _: sys.exit(128 + number))
+            signal.signal(ending, _end_once)
     open_closed_outputs()
     if isinstance(sys.stdout, TextIOWrapper):
         # Not every locale has all characters of texts and helps.
@@ -167,6 +169,16 @@ def main() -> int:
         return FAILED
     finally:
         _end(terminal)
+
+
+def _end_once(number: int, _: object) -> NoReturn:
+    """End the command, and let no second signal cut off what it tidies up; Ctrl-C still does.
+
+    If a terminal closes, both the kernel and its shell send SIGHUP.
+    """
+    for ending in ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _say(why: str, error: BaseException) -> None:

@@ -1,7 +1,7 @@
 """What arguments, surroundings and signals end the command with, and what it says: one line."""
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -130,16 +130,34 @@ def test_interruption_has_its_own_exit_code(run: Run):
     assert err.startswith("interrupted: ")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_signal_ends_the_command_as_ctrl_c_does(number: int, monkeypatch: pytest.MonkeyPatch):
-    # Where the tests themselves run under nohup, SIGHUP is ignored.
-    before = signal.signal(number, signal.SIG_DFL)
-    monkeypatch.setattr(main, "deployed", lambda _: signal.raise_signal(number))
-    monkeypatch.setattr("sys.argv", ["ops", "dlq", "list"])
-    try:
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-    finally:
-        signal.signal(number, before)
+@pytest.fixture
+def endings() -> Iterator[tuple[int, ...]]:
+    """The signals that end the command. Where tests run under nohup, SIGHUP is ignored."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in main.ENDINGS}
+    yield main.ENDINGS
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signal_ends_the_command_as_ctrl_c_does(
+    number: int, endings: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+):
+    """Another one meanwhile, as when a terminal closes, does not cut off what it tidies up."""
+    tidied_up: list[bool] = []
+
+    def interrupted(_: str) -> None:
+        try:
+            signal.raise_signal(number)
+        finally:
+            for another in endings:
+                signal.raise_signal(another)
+            tidied_up.append(True)
+
+    monkeypatch.setattr(main, "deployed", interrupted)
+    monkeypatch.setattr("sys.argv", ["ops", "dlq", "list"])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+
+    assert tidied_up
     assert ended.value.code == 128 + number
