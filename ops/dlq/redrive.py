@@ -8,8 +8,10 @@ deleted:
 
 - Twins. If a function has a dead-letter queue and a destination, Lambda writes a dead letter to
   each about the same failed invocation.
-- Repetitions. A function may be notified, by SNS, that another one failed. If it fails as well,
-  each redrive of the other function's event adds a dead letter of the same notice.
+- Repetitions: they give the same event to the same function. A redrive that was cut off leaves the
+  twins of what it handed over; if that fails again, the event is in two pairs. And a function may
+  be notified, by SNS, that another one failed. If it fails as well, each redrive of the other
+  function's event adds a dead letter of the same notice.
 """
 
 import json
@@ -18,6 +20,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 
 from botocore.exceptions import ClientError, ParamValidationError
 
@@ -92,8 +95,8 @@ class Tally:
     """Why a sink was left out, by its name: it may not be read, or it is gone."""
     _moved: dict[str, DeadLetter] = field(default_factory=dict, repr=False)
     """What was handed over, by the invocation that failed."""
-    _failures: set[str] = field(default_factory=set, repr=False)
-    """The failures of other functions that were handed over, each with its receiver."""
+    _done: set[str] = field(default_factory=set, repr=False)
+    """The work of the functions to which something was handed over."""
 
     @property
     def moved(self) -> int:
@@ -115,12 +118,12 @@ class Tally:
         self.results.append(result)
         if result.moved and result.dead_letter.invocation_id:
             self._moved[result.dead_letter.invocation_id] = result.dead_letter
-        if result.moved and (failure := failure_handed_on(result.action)):
-            self._failures.add(failure)
+        if result.moved and (work := work_of(result.action)):
+            self._done.add(work)
 
     def has_done(self, action: Action) -> bool:
-        """Return whether this run handed over the same failure to the same function."""
-        return failure_handed_on(action) in self._failures
+        """Return whether this run gave the same event to the same function."""
+        return work_of(action) in self._done
 
     def has_twin_of(self, dead_letter: DeadLetter) -> bool:
         """Return whether the dead letter's twin was redriven in this run, or would be."""
@@ -128,17 +131,23 @@ class Tally:
         return moved is not None and dead_letter.is_twin_of(moved)
 
 
-def failure_handed_on(action: Action | None) -> str:
-    """Return the failed invocation, whichever attempt, that SNS gives to a function; else nothing.
+def work_of(action: Action | None) -> str:
+    """Identify the function and the event that an action gives to it; nothing for other actions.
 
-    The event that failed identifies it, and the function that failed at it.
+    Of a failed invocation that SNS reports, whichever attempt, the event that failed counts, and
+    the function that failed at it.
     """
     match action:
-        case Invoke(target=notified, payload={"Records": [{"Sns": {"Message": str(record)}}]}):
+        case Invoke(target=target, payload=payload):
+            work = [target.name, payload]
+        case _:
+            return ""
+    match payload:
+        case {"Records": [{"Sns": {"Message": str(record)}}]}:
             match parse_json(record):
                 case {"requestContext": {"functionArn": str(failed)}, "requestPayload": event}:
-                    return json.dumps([notified.name, failed, event], sort_keys=True)
-    return ""
+                    work = [target.name, failed, event]
+    return sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from types import MappingProxyType
@@ -179,6 +180,12 @@ def dead_lettered_by(route: FailureRoute, sink: FailureSink, *, id: str = "m1") 
     if route.mechanism is Mechanism.REDRIVE_POLICY:
         return _from(message(body, id=id, fifo=fifo), arn(route.source))
     return message(body, id=id, fifo=fifo)
+
+
+def of_event(letter: RawMessage, event_id: str) -> RawMessage:
+    """Return the same dead letter of another event."""
+    sample: str = EVENT["detail"]["metadata"]["event_id"]
+    return replace(letter, body=letter.body.replace(sample, event_id))
 
 
 def compensation(

@@ -1,5 +1,6 @@
 """A run over many sinks attempts each dead letter once, also while its cause still stands."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from ops.dlq import purge, runner
 from ops.dlq.failure_sinks import Mechanism
 from tests.unit.ops.conftest import EmptyDeployed
-from tests.unit.ops.dead_letter_samples import AT, dead_lettered_by, sink
+from tests.unit.ops.dead_letter_samples import AT, dead_lettered_by, of_event, sink
 from tests.unit.ops.fakes import FakeSinkReader
 
 FIRST, SECOND = "shipping/DispatchShipmentDeadLetters", "shipping/OutboxDeadLetters"
@@ -89,7 +90,7 @@ def test_redrive_that_is_cut_off_says_how_many_it_did_not_reach(
 ):
     """Else it seems that none is left."""
     at, clock = sink(FIRST), Clock()
-    letters = [dead_lettered_by(at.routes[0], at, id=f"m{n}") for n in range(5)]
+    letters = [of_event(dead_lettered_by(at.routes[0], at, id=f"m{n}"), f"e{n}") for n in range(5)]
     reader = FakeSinkReader(letters, began=clock.shown)
     made = count(1)
 
@@ -119,8 +120,8 @@ class FailingInvocations:
         self.made = 0
         self.clock = Clock()
         self.readers = {name: FakeSinkReader([]) for name in (EVENTS, RECORDS)}
-        for _ in range(pieces):
-            self._fail()
+        for number in range(pieces):
+            self._fail(f"e{number}")
         self.clock.sleep(60)
         for module in (runner, purge):
             monkeypatch.setattr(module, "reader_for", lambda at, _: self._reader(at.name))
@@ -138,16 +139,16 @@ class FailingInvocations:
         reader.began = self.clock.shown
         return reader
 
-    def _invoke(self, **_: Any) -> None:
+    def _invoke(self, *, Payload: bytes, **_: Any) -> None:  # noqa: N803
         self.made += 1
-        self._fail()
+        self._fail(json.loads(Payload)["detail"]["metadata"]["event_id"])
 
-    def _fail(self) -> None:
+    def _fail(self, event_id: str) -> None:
         number = sum(self.held) + self.made
         for name in (EVENTS, RECORDS):
             at = sink(name)
             route = next(r for r in at.routes if r.mechanism in BY_LAMBDA)
-            letter = dead_lettered_by(route, at, id=f"{name} {number}")
+            letter = of_event(dead_lettered_by(route, at, id=f"{name} {number}"), event_id)
             body = letter.body.replace('"requestId": "r"', f'"requestId": "r{number}"')
             said = letter.attributes and {**letter.attributes, "RequestID": f"r{number}"}
             letter = replace(letter, body=body, attributes=said, sent_at=self.clock.now)
@@ -166,6 +167,28 @@ def test_two_dead_letters_of_one_invocation_are_attempted_once_in_every_run(
         assert function.held == (3, 3)
         assert "3 moved, 3 were twins of these, 0 could not be" in out
         function.clock.sleep(60)
+
+
+def test_redrives_that_are_cut_off_do_not_multiply_what_fails(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """Each leaves the twin of what it handed over, and that fails again, with another twin."""
+    function = FailingInvocations(monkeypatch, pieces=2)
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(3):
+        with monkeypatch.context() as cut_off:
+            cut_off.setattr("ops.terminal.Terminal.say", interrupted)
+            assert run("dlq", "redrive", EVENTS, "--yes")[0] == 130
+        function.clock.sleep(60)
+    assert function.held == (2, 5)
+
+    run("dlq", "redrive", "--all", "--yes")
+
+    assert function.made == 3 + 2
+    assert function.held == (2, 2)
 
 
 @pytest.mark.parametrize("queue", [EVENTS, RECORDS])

@@ -18,6 +18,7 @@ from tests.unit.ops.dead_letter_samples import (
     compensation,
     dead_lettered_by,
     message,
+    of_event,
     sink,
     sinks,
     twins,
@@ -34,7 +35,7 @@ def token(console: Console) -> tuple[str, str]:
 
 def letter(id: str = "m1"):
     (route,) = PLACE.routes_by(Mechanism.DESTINATION)
-    return dead_lettered_by(route, PLACE, id=id)
+    return of_event(dead_lettered_by(route, PLACE, id=id), f"event-{id}")
 
 
 @pytest.mark.parametrize("hidden", ["%E2%80%AE", "%1B[2J"])
