@@ -11,7 +11,7 @@ from typing import Any
 from ops.console.wiring import STREAM, Wiring
 from ops.deployed import FINISH, Deployed, OperationError, named
 from ops.dlq.templates import FUNCTION, Resource
-from ops.mappings import mapping_state, works
+from ops.mappings import mappings_of
 
 SCALER = "backbone/ScalerScaleStream"
 DECIDED = "shard_count_decided"
@@ -86,12 +86,12 @@ def consumers(deployed: Deployed, wiring: Wiring, now: datetime) -> Sequence[Con
     )
     lags = {each["Id"]: each["Values"] for each in answer["MetricDataResults"] if each["Values"]}
     lambda_ = deployed.client("lambda")
-    states = [mapping_state(lambda_, function.physical) for function in functions]
+    mappings = [mappings_of(lambda_, function.physical) for function in functions]
     return [
         Consumer(
             function=function,
             lag_seconds=lags[f"lag{n}"][0] / 1000 if f"lag{n}" in lags else None,
-            problem="" if works(states[n]) else states[n],
+            problem="" if mappings[n].work else str(mappings[n]),
         )
         for n, function in enumerate(functions)
     ]

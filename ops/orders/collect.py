@@ -14,7 +14,7 @@ from lambdas.orders.domain import is_order_id
 from lambdas.orders.rows import is_tombstone
 from lambdas.runtime.dynamodb import from_item, to_item
 from ops.deployed import Deployed, OperationError, named
-from ops.mappings import mapping_state
+from ops.mappings import mappings_of
 from ops.orders import ledger
 from ops.orders.dead_letters import find_dead_letters
 from ops.orders.executions import UNKNOWN, Execution, execution_of, is_execution_arn, is_express
@@ -125,7 +125,7 @@ class RecordCollector:
         for reader, name in READERS.items():
             try:
                 function = named(templates(), name).physical
-                readers[reader] = mapping_state(self._client("lambda"), function)
+                readers[reader] = str(mappings_of(self._client("lambda"), function))
             except READ_ERRORS as error:
                 unreadable[reader] = _line(error)
         return replace(known, readers=readers, unreadable=unreadable)

@@ -78,6 +78,7 @@ def test_stream_is_shown_with_its_shards_and_how_far_each_reader_is_behind(
     [
         ([], "is not there"),
         ([{"State": "Disabled"}], "is Disabled"),
+        ([{"State": "Enabled"}, {"State": "Disabled"}], "last result was: none; Disabled"),
         ([{"State": "Enabled", "LastProcessingResult": "PROBLEM: no right"}], "PROBLEM: no right"),
     ],
 )
