@@ -3,13 +3,14 @@
 They are found in the deployed templates. In DEPTH, +n are messages that are leased at the moment.
 OLDEST begins with "over" where not all were read. SOURCE is what sends dead letters there. TARGET
 is where a redrive puts them back. What stands in two queues, as an event and as the record of its
-failure, is one dead letter.
+failure, is one dead letter; in JSON, "twins" says how many of a queue an earlier one has, too.
 
 Ends with 0 when all of them are empty, with 1 when one is not, and with 2 when one could not be
 read: it is named, and the others are shown all the same.
 """
 
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -61,7 +62,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     shown = [each for each in found if each.depth.total or not arguments.non_empty]
     if arguments.json:
         others = [{"queue": name, "unreadable": why} for name, why in unreadable.items()]
-        print_json([*map(as_json, shown), *others])
+        print_json([*as_json(shown), *others])
     else:
         for name, why in unreadable.items():
             print_lines([f"{name} cannot be read: {one_line(why, max_length=MAX_REASON)}"])
@@ -98,8 +99,13 @@ def as_table(found: Sequence[SinkContents], now: datetime, *, of: int) -> str:
     )
 
 
-def as_json(found: SinkContents) -> dict[str, Any]:
-    """Return a sink for scripts."""
+def as_json(found: Sequence[SinkContents]) -> list[dict[str, Any]]:
+    """Return sinks for scripts."""
+    twins = Counter(each.twin_sink.name for each in pair_twins(found) if each.twin_sink)
+    return [{**_as_json(each), "twins": twins[each.sink.name]} for each in found]
+
+
+def _as_json(found: SinkContents) -> dict[str, Any]:
     resource, since = found.sink.resource, oldest(found)
     return {
         "queue": found.sink.name,

@@ -76,7 +76,7 @@ def test_dlq_list(golden: SnapshotAssertion):
 
 
 def test_dlq_list_json(golden: SnapshotAssertion):
-    assert json.dumps([dlq_list.as_json(each) for each in found()], indent=2) == golden
+    assert json.dumps(dlq_list.as_json(found()), indent=2) == golden
 
 
 def test_dlq_list_when_all_are_empty(golden: SnapshotAssertion):

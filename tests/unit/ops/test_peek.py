@@ -54,6 +54,10 @@ def test_each_request_has_a_connection():
     assert vars(CONFIG)["max_pool_connections"] >= MAX_WORKERS
 
 
+def test_json_of_dlq_list_says_how_many_are_twins_of_those_in_an_earlier_queue():
+    assert [each["twins"] for each in dlq_list.as_json(twins())] == [0, 1]
+
+
 def test_dlq_list_counts_twins_once():
     table = dlq_list.as_table(twins(), AT, of=66)
 
