@@ -49,7 +49,7 @@ DUE_EMAILS: Mapping[OrderState, Sequence[type[Event]]] = {
 }
 """The events that the customer of an order in this state has been notified of.
 
-Whether a cancelled order was confirmed before, its row does not say.
+Whether a cancelled order was confirmed before, its row does not say, but its timeline does.
 """
 
 
@@ -61,7 +61,8 @@ def find_problems(known: OrderRecords, *, now: datetime) -> Iterator[str]:
     yield from _missing_next_step(known, order, now)
     yield from _unpublished(known, order, now)
     if emails := known.records.get("notifications"):
-        yield from email_problems(order, map(parse_email, emails["emails"]), now=now)
+        mails = map(parse_email, emails["emails"])
+        yield from email_problems(order, mails, now=now, confirmed=_was_confirmed(known))
     for entry in (known.records.get("payments") or {}).get("entries", ()):
         if not entry["published"] and now - _time(entry["occurred_at"]) > OVERDUE_AFTER:
             yield f"the ledger's {entry['kind']} was never published"
@@ -87,15 +88,19 @@ def due_emails(order: Order) -> list[str]:
     return [event.detail_type for event in DUE_EMAILS.get(order.state, ())]
 
 
-def email_problems(order: Order, records: Iterable[EmailRecord], *, now: datetime) -> Iterator[str]:
+def email_problems(
+    order: Order, records: Iterable[EmailRecord], *, now: datetime, confirmed: bool = False
+) -> Iterator[str]:
     """Yield which e-mails an order's customer should have by now, and has not.
 
     ``records`` are the records of those that were sent, or that it was decided not to send.
+    ``confirmed`` is whether the order is known to have been confirmed, whatever its state is now.
     """
     if now - _time(order.changed_at) <= OVERDUE_AFTER:
         return
     by_kind = {record.kind: record for record in records}
-    for kind in due_emails(order):
+    before = [OrderConfirmed.detail_type] if confirmed else []
+    for kind in dict.fromkeys([*before, *due_emails(order)]):
         if kind not in by_kind:
             yield f"its customer was not notified of {kind}"
     confirmation = by_kind.get(OrderConfirmed.detail_type)
@@ -104,6 +109,13 @@ def email_problems(order: Order, records: Iterable[EmailRecord], *, now: datetim
     for record in by_kind.values():
         if record.state == SENDING and now - _time(record.changed_at) > OVERDUE_AFTER:
             yield f"whether its mail {record.kind} was sent is not known"
+
+
+def _was_confirmed(known: OrderRecords) -> bool:
+    """Return whether the order's timeline says that it was confirmed."""
+    timeline = known.records.get("storefront") or {}
+    lines = (line for name, line in timeline.items() if "/" in name)
+    return any(line["event"] == OrderConfirmed.detail_type for line in lines)
 
 
 def _unpublished(known: OrderRecords, order: Order, now: datetime) -> Iterator[str]:

@@ -187,6 +187,7 @@ class TestProblems:
             "it is CANCELLED, and payments has it TAKEN",
             "of the 5 events of orders, the timeline lacks 4, 5, the last since"
             " 2026-12-01 08:26:09: not published, or on their way",
+            "its customer was not notified of OrderConfirmed",
             "its customer was not notified of OrderCancelled",
             "the ledger's CHARGE was never published",
             "orders/Repair has a dead letter of it: RefundPayment: no answer",
@@ -259,6 +260,20 @@ class TestMails:
         assert len(problems) == len(said)
         assert all(text in problem for text, problem in zip(said, problems, strict=True))
         assert list(email_problems(order, records, now=soon)) == []
+
+    @pytest.mark.parametrize("event", ["OrderConfirmed", "OrderPlaced"])
+    def test_missing_confirmation_of_a_cancelled_order_is_known_by_its_timeline(self, event: str):
+        """Its row does not say whether it was confirmed."""
+        known = changed(
+            replace(REJECTED, order={**REJECTED.order, "state": "CANCELLED"}),
+            notifications=mailed("OrderCancelled 3"),
+            storefront={"order_id": "x", "orders/2": {"event": event, "at": at(0)}},
+        )
+
+        said = [each for each in find_problems(known, now=NOW) if "not notified" in each]
+
+        missing = "its customer was not notified of OrderConfirmed"
+        assert said == ([missing] if event == "OrderConfirmed" else [])
 
     def test_every_event_that_customers_are_notified_of_is_due_in_some_state(self):
         due = {event for events in DUE_EMAILS.values() for event in events}
