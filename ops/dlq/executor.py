@@ -158,13 +158,30 @@ class ActionExecutor:
     def _function_of(self, action: Repair) -> str:
         """Return the function that the deployed saga calls for a compensation.
 
-        The function that the dead letter names may have been replaced since.
+        The function that the dead letter names may have been replaced since. It is called if the
+        compensation has another name by now, but only if the saga still calls it: those who may
+        send to the queue must not choose a function for the operator to call.
+
+        Raises:
+            ActionFailedError: the saga calls neither.
         """
         described = self.client("stepfunctions").describe_state_machine(
             stateMachineArn=action.target.physical
         )
-        state = json.loads(described["definition"])["States"].get(action.compensation, {})
-        return str(state.get("Arguments", {}).get("FunctionName", action.function))
+        states = json.loads(described["definition"])["States"]
+        calls = {name: state.get("Arguments", {}) for name, state in states.items()}
+        functions = {
+            name: call["FunctionName"]
+            for name, call in calls.items()
+            if isinstance(call, dict) and "FunctionName" in call
+        }
+        if action.compensation in functions:
+            return str(functions[action.compensation])
+        if action.function in functions.values():
+            return action.function
+        raise ActionFailedError(
+            f"the saga has no {action.compensation} by now, and does not call {action.function}"
+        )
 
     def _invoke_with_batch(self, function: str, payload: Any) -> None:
         answer = self._invoke(function, payload)

@@ -168,15 +168,17 @@ class TestRepair:
         return {"definition": json.dumps({"States": states})}
 
     CALL: ClassVar[Any] = {"ReleaseStock": {"Arguments": {"FunctionName": "release-stock"}}}
+    RENAMED: ClassVar[Any] = {"FreeStock": {"Arguments": {"FunctionName": OLD}}}
 
     @pytest.mark.parametrize("state", ["REJECTED", "CANCELLED"])
     @pytest.mark.parametrize(
-        ("states", "function"), [(CALL, "release-stock"), ({}, OLD), ({"ReleaseStock": {}}, OLD)]
+        ("states", "function"),
+        [(CALL, "release-stock"), (RENAMED, OLD), ({**RENAMED, **CALL}, "release-stock")],
     )
     def test_compensation_is_called_by_its_name_and_then_marked_as_completed(
         self, state: str, states: Any, function: str
     ):
-        """The function that the dead letter names is called where the saga has none by now."""
+        """The function that the dead letter names is called if its compensation was renamed."""
         aws = FakeAws(
             mark_compensation_completed={"state": state, "finished": True},
             stepfunctions_describe_state_machine=self.machine(states),
@@ -194,6 +196,22 @@ class TestRepair:
             (function, {"order_id": ORDER}),
             ("mark-compensation-completed", {"order_id": ORDER, "compensation": "ReleaseStock"}),
         ]
+
+    @pytest.mark.parametrize(
+        "states", [{}, {"ReleaseStock": {}}, {"Claim": {"Arguments": "{% $claim %}"}}]
+    )
+    def test_function_that_the_saga_does_not_call_is_not_called(self, states: Any):
+        """Those who may send to the queue could otherwise have the operator call any function."""
+        aws = FakeAws(
+            mark_compensation_completed={"state": "REJECTED", "finished": True},
+            stepfunctions_describe_state_machine=self.machine(states),
+        )
+
+        with pytest.raises(ActionFailedError, match="no ReleaseStock by now, and does not call"):
+            move(aws, "orders/Repair", Mechanism.SAGA)
+
+        called = [r["FunctionName"] for name, r in aws.requests if name == "lambda.invoke"]
+        assert called == ["mark-compensation-completed"]
 
     @pytest.mark.parametrize(
         ("state", "finished", "said"),
