@@ -9,6 +9,7 @@ Ends with 0 when no SKU differs, or all are written, and with 1 when some differ
 """
 
 from argparse import ArgumentParser, Namespace
+from typing import Any
 
 from ops.commands import DONE, NEEDS_ATTENTION
 from ops.commands.options import add_json_option, add_yes_option
@@ -26,19 +27,22 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     """Print the SKUs whose offers differ, and write them with --yes."""
-    view = OffersView(deployed)
-    found = []
-    for each in view.differing():
-        written = arguments.yes and view.write(each)
-        known = "nothing" if each.stored is None else f"change {each.stored}"
-        found.append({"sku": each.offers.sku, "sequence": each.offers.sequence, "known": known})
-        if not arguments.json:
-            done = "written" if written else "newer by now" if arguments.yes else "differs"
-            change = f"change {each.offers.sequence} of the catalogue, orders knew {known}"
-            print_lines([f"{done}: {each.offers.sku}: {change}"])
-    if arguments.json:
-        print_json({"differing": found, "unreadable": view.unreadable})
-    elif not found:
+    view, found = OffersView(deployed), list[dict[str, Any]]()
+    try:
+        for each in view.differing():
+            written = arguments.yes and view.write(each)
+            sku, sequence = each.offers.sku, each.offers.sequence
+            known = "nothing" if each.stored is None else f"change {each.stored}"
+            found.append({"sku": sku, "sequence": sequence, "known": known, "written": written})
+            if not arguments.json:
+                done = "written" if written else "newer by now" if arguments.yes else "differs"
+                change = f"change {sequence} of the catalogue, orders knew {known}"
+                print_lines([f"{done}: {sku}: {change}"])
+    finally:
+        # One that is interrupted, or fails, has written some.
+        if arguments.json:
+            print_json({"differing": found, "unreadable": view.unreadable})
+    if not arguments.json and not found:
         print_lines(["equal: orders knows all offers of the catalogue"])
     if view.unreadable and not arguments.json:
         terminal.say(f"skipped: {view.unreadable:,} rows of the catalogue that cannot be read")
