@@ -20,7 +20,7 @@ from lambdas.contracts.orders import (
 from lambdas.storefront.order_upserts import (
     OrderUpsert,
     event_key,
-    sequence_of,
+    events_of,
     upserts_by_order,
 )
 
@@ -65,7 +65,7 @@ def render_order(row: Mapping[str, Any]) -> dict[str, Any]:
     A cancelled order has an explanation, if its event has one. A held order is marked as held,
     without a reason: only the orders service knows all holds of an order.
     """
-    details = [row[name] for name in sorted((n for n in row if "/" in n), key=sequence_of)]
+    details = [*events_of(row).values()]
     latest = [each for each in details if "state" in each][-1]
     held = [each["held"] for each in details if "held" in each][-1:]
     shown = {

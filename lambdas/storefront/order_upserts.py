@@ -1,7 +1,8 @@
 """Upserts: the attributes that events add to the row of their order.
 
-Each event adds an attribute of its own, named by its source and sequence. The row is therefore the
-same in whatever order events arrive, and however often.
+Each event adds an attribute of its own, named by its source, sequence and version. The row is
+therefore the same in whatever order events arrive, and however often. An event that was published
+again after a release may have two versions: of these, the newest is read.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -32,10 +33,20 @@ def upserts_by_order(
 
 
 def event_key(event: EventEnvelope[Any]) -> str:
-    """Return the name of the attribute for an event: unique among the events of its order."""
-    return f"{event.data.source.rpartition('.')[2]}/{event.metadata.sequence}"
+    """Return the name of the attribute for a version of an event, such as ``orders/5/2``."""
+    service, metadata = event.data.source.rpartition(".")[2], event.metadata
+    return f"{service}/{metadata.sequence}/{metadata.schema_version}"
 
 
-def sequence_of(name: str) -> int:
-    """Return the sequence number in an attribute's name, as ``event_key`` makes it."""
-    return int(name.rpartition("/")[2])
+def events_of(row: Mapping[str, Any]) -> dict[tuple[str, int], Any]:
+    """Return the events of an order's row, each as its newest version, in the order of sequences.
+
+    The keys are their services and sequences.
+    """
+    keys = sorted((key for key in row if "/" in key), key=_numbers)
+    return {(key.partition("/")[0], _numbers(key)[0]): row[key] for key in keys}
+
+
+def _numbers(key: str) -> tuple[int, int]:
+    _, sequence, version = key.split("/")
+    return int(sequence), int(version)

@@ -10,7 +10,7 @@ from lambdas.contracts.event import Event
 from lambdas.storefront.order_upserts import (
     OrderUpsert,
     event_key,
-    sequence_of,
+    events_of,
     upserts_by_order,
 )
 
@@ -33,12 +33,6 @@ def _timeline_attributes(event: EventEnvelope[Any]) -> dict[str, Any]:
 
 def render_timeline(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the timeline as the customer sees it, sorted by the time of each event."""
-    lines = [
-        {"service": name.partition("/")[0], **line} for name, line in row.items() if "/" in name
-    ]
-    numbers = [sequence_of(name) for name in row if "/" in name]
-    ordered = sorted(
-        zip(lines, numbers, strict=True),
-        key=lambda each: (datetime.fromisoformat(each[0]["at"]), each[0]["service"], each[1]),
-    )
-    return {"order_id": row["order_id"], "events": [line for line, _ in ordered]}
+    lines = [{"service": service, **line} for (service, _), line in events_of(row).items()]
+    lines.sort(key=lambda line: (datetime.fromisoformat(line["at"]), line["service"]))
+    return {"order_id": row["order_id"], "events": lines}

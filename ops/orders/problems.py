@@ -16,6 +16,7 @@ from lambdas.notifications.email_records import INVOICE, SENDING, EmailRecord
 from lambdas.orders.domain import Order
 from lambdas.orders.rows import order_of
 from lambdas.orders.stalled_orders import is_stalled
+from lambdas.storefront.order_upserts import events_of
 from ops.orders.records import OrderRecords
 from ops.orders.row_checks import parse_email
 
@@ -183,9 +184,9 @@ def missing_from_timeline(known: OrderRecords) -> list[int]:
     """
     if "storefront" not in known.records:
         return []
-    seen = known.records["storefront"] or {}
+    seen = events_of(known.records["storefront"] or {})
     numbers = range(1, known.order["sequence"] + 1)
-    return list(islice((n for n in numbers if f"orders/{n}" not in seen), MAX_NAMED + 1))
+    return list(islice((n for n in numbers if ("orders", n) not in seen), MAX_NAMED + 1))
 
 
 def _time(text: str) -> datetime:

@@ -6,6 +6,7 @@ from itertools import chain, repeat
 from typing import Any
 
 from lambdas.orders.domain import HoldState
+from lambdas.storefront.order_upserts import events_of
 from ops.orders.trace import format_amount
 
 DEAD_LETTERS = "dead_letters"
@@ -114,7 +115,7 @@ def _picking(row: Document | None) -> Iterator[str]:
 
 
 def _timeline(row: Document | None) -> Iterator[str]:
-    yield f"events in its timeline: {sum('/' in name for name in row or {})}"
+    yield f"events in its timeline: {len(events_of(row or {}))}"
 
 
 def _emails(row: Document) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Releases that change the versions of events in the middle of a run."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +12,11 @@ from lambdas.contracts.envelope import envelope
 from lambdas.contracts.event import Event
 from lambdas.contracts.orders import OrderCancelled, OrderDispatched, OrderPlaced
 from lambdas.contracts.parsing import parse_detail
+from lambdas.storefront.order_upserts import events_of
+from lambdas.storefront.timeline import render_timeline
 from simulation.chance import Chance
 from simulation.kernel import Kernel
+from simulation.rebuild import Archive
 from simulation.run import run
 from simulation.templates import synthesized
 from simulation.versions import ADDED, SERVICES, Versions
@@ -28,10 +32,12 @@ CANCELLED = OrderCancelled(order_id="0" * 32, customer_id="c", reason="r", expla
 
 
 @contextmanager
-def planned(monkeypatch: pytest.MonkeyPatch, change: float) -> Iterator[World]:
+def planned(
+    monkeypatch: pytest.MonkeyPatch, change: float, *, followers: bool = False
+) -> Iterator[World]:
     """A world in which all events change in this way, with one release."""
     chance = Chance(CHANGING, Kernel())
-    world = World(synthesized(express=False), chance)
+    world = World(synthesized(express=False), chance, followers=followers)
     drawn = {"versions change": 0.0, "releases of events": 0.0}
     monkeypatch.setattr(chance, "draw", lambda label: drawn.get(label, change))
     monkeypatch.setattr(chance, "allows", lambda *_: True)
@@ -49,6 +55,11 @@ def published(event: Event) -> dict[str, Any]:
         causation_id="c",
         occurred_at="2030-01-01T00:00:00Z",
     ).detail
+
+
+def publish(world: World, event: Event) -> None:
+    entry = {"Source": event.source, "DetailType": event.detail_type}
+    world.bus("Backbone").publish(entry | {"Detail": json.dumps(published(event))})
 
 
 def across_the_release(world: World) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -89,6 +100,28 @@ def test_cancellation_that_is_published_in_version_1_has_no_reason(
 
         assert (before.metadata.schema_version, before.data.reason) == (1, "")
         assert parse_detail(OrderCancelled, published(CANCELLED)).data == CANCELLED
+
+
+def test_rebuild_equals_the_views_of_an_event_that_was_published_in_two_versions(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """A relay's retry meets the release. A batch of the rebuild has both versions."""
+    with planned(monkeypatch, NEW, followers=True) as world, world.installed():
+        archive, rows = Archive(world), {}
+        publish(world, CANCELLED)
+        release(world)
+        publish(world, CANCELLED)
+        world.kernel.run(until=world.kernel.now + 600)
+        for view in ("timelines", "customer_orders"):
+            table = world.function(f"storefront.update_{view}").settings[f"{view.upper()}_TABLE"]
+            (rows[view],) = world.tables.rows(table)
+        archive.at_the_end()
+
+    lines = render_timeline(rows["timelines"])["events"]
+    (line,) = (line for line in lines if line["event"] == "OrderCancelled")
+    assert (line["reason"], line["explanation"]) == ("r", "e")
+    ((_, listed),) = events_of(rows["customer_orders"]).items()
+    assert listed["explanation"] == "e"
 
 
 def test_field_that_is_added_is_ignored_by_those_who_do_not_know_it(

@@ -39,6 +39,7 @@ OFFERED_TO_OPERATORS = (
     "lambdas.orders.rows",
     "lambdas.orders.stalled_orders",
     "lambdas.storefront.customer_orders",
+    "lambdas.storefront.order_upserts",
     "lambdas.storefront.projections",
     "lambdas.storefront.timeline",
 )

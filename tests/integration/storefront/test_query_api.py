@@ -189,7 +189,7 @@ class TestOrders:
                 ((table, wanted),) = RequestItems.items()
                 for item in answer["Responses"][table]:
                     if not wanted.get("ConsistentRead"):
-                        del item["listing_key"], item["total"], item["orders/1"]
+                        del item["listing_key"], item["total"], item["orders/1/1"]
                 return answer
 
         project(orders, confirmed("o1"), placed("o1"))

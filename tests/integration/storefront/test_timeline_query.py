@@ -32,11 +32,11 @@ class TestTimeline:
     @pytest.mark.parametrize(
         ("name", "edited"),
         [
-            ("orders/9edited", {"M": {"event": {"S": "OrderPlaced"}}}),
-            ("orders/93", {"S": "no event"}),
-            ("orders/94", {"M": {"at": {"S": "yesterday"}, "event": {"S": "OrderPlaced"}}}),
-            ("orders/95", {"M": {"at": {"S": "2026-12-01T08:00:00"}, "event": {"S": "x"}}}),
-            ("orders/96", {"NS": ["1", "2"]}),
+            ("orders/9/edited", {"M": {"event": {"S": "OrderPlaced"}}}),
+            ("orders/93/1", {"S": "no event"}),
+            ("orders/94/1", {"M": {"at": {"S": "yesterday"}, "event": {"S": "OrderPlaced"}}}),
+            ("orders/95/1", {"M": {"at": {"S": "2026-12-01T08:00:00"}, "event": {"S": "x"}}}),
+            ("orders/96/1", {"NS": ["1", "2"]}),
             ("/", {"NULL": True}),
         ],
     )

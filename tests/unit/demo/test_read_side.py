@@ -63,12 +63,12 @@ def test_views_are_copied_as_customers_see_them_and_events_as_they_were_logged()
     row = {
         "order_id": "c",
         "customer_id": "ada",
-        "orders/2": {"event": CONFIRMED, "at": at(1, 9)},
-        "payments/1": {"event": TAKEN, "at": at(1, 5)},
-        "orders/1": {"event": PLACED, "at": at(1)},
+        "orders/2/1": {"event": CONFIRMED, "at": at(1, 9)},
+        "payments/1/1": {"event": TAKEN, "at": at(1, 5)},
+        "orders/1/1": {"event": PLACED, "at": at(1)},
     }
-    states = {"orders/1": {"state": "PLACED", "at": at(1)}}
-    later = {"orders/2": {"state": "CONFIRMED", "at": at(1, 9)}}
+    states = {"orders/1/1": {"state": "PLACED", "at": at(1)}}
+    later = {"orders/2/1": {"state": "CONFIRMED", "at": at(1, 9)}}
     counts = {"orders": 1, "units": 2, "amount": 600}
     cloud: Any = Cloud(
         timelines=[row],

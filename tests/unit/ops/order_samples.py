@@ -125,6 +125,7 @@ def seen(*events: str, **last: str) -> dict[str, Any]:
     row: dict[str, Any] = {"order_id": ID, "customer_id": "ada"}
     for event in events:
         name, kind, second = event.split()
+        name += "/1"
         row[name] = {"event": kind, "at": at(float(second))}
         if kind.startswith("Payment") or kind in ("OrderPlaced", "OrderConfirmed"):
             row[name]["total"] = TOTAL

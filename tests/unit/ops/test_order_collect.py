@@ -144,7 +144,7 @@ class TestCollecting:
             ("shipping", "ShipmentsTable", {**shipment("BOOKED"), "created_at": 7}),
             ("warehouse", "PickingsTable", {"lines": "x", "picked_at": at(1)}),
             ("storefront", "TimelinesTable", {"order_id": ID, "orders/x": {}}),
-            ("storefront", "TimelinesTable", {"order_id": ID, "orders/1": "text"}),
+            ("storefront", "TimelinesTable", {"order_id": ID, "orders/1/1": "text"}),
             ("notifications", "EmailRecordsTable", {"order_id": ID, "kind": "OrderConfirmed"}),
         ],
     )
@@ -178,7 +178,7 @@ class TestCollecting:
         account.mappings = {function: mappings}
         assert self.collect(account).readers[reader] == said
         account.tables["TimelinesTable"] = {"order_id": ID} | {
-            f"orders/{n}": {"event": "OrderPlaced", "at": at(0)} for n in (1, 2, 3)
+            f"orders/{n}/1": {"event": "OrderPlaced", "at": at(0)} for n in (1, 2, 3)
         }
         assert self.collect(account).readers == {}
 

@@ -221,7 +221,7 @@ def test_timeline_projection_reads_lambda_destination_events(
 
     assert projection.reasons == []
     (row,) = projection.table.items.values()
-    assert row["notifications/2"]["notice"] == "OrderConfirmed"
+    assert row["notifications/2/1"]["notice"] == "OrderConfirmed"
 
 
 def test_order_with_as_many_events_in_a_batch_as_it_may_have_is_written():

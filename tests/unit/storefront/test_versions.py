@@ -1,7 +1,8 @@
 """Views of events of several versions, as they are projected and as they are rebuilt."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -60,6 +61,32 @@ def test_rebuilt_view_of_mixed_versions_equals_the_live_one(
     VIEWS[view].projector("table", rebuilt)([event for event in events if event is not None])
 
     assert rebuilt.items == live.table.items
+
+
+@pytest.mark.parametrize("published", [*permutations(VERSIONS)])
+def test_event_that_a_retry_published_in_two_versions_is_shown_once_as_the_newest(
+    load_offline_handler: Callable[..., Any], published: Sequence[int]
+):
+    """A relay's retry after a release publishes the same event in another version."""
+    timelines = projection_maker(load_offline_handler, "update_timelines")()
+    orders = projection_maker(load_offline_handler, "update_customer_orders")()
+    rebuilt: Any = {"timelines": FakeTable(), "orders": FakeTable()}
+    bodies = [cancelled(version, "o1") for version in published]
+    for view, live in (("timelines", timelines), ("orders", orders)):
+        live.deliver(placed("o1", "12583"))
+        for body in bodies:
+            live.deliver(("o1", body))
+        for event in map(VIEWS[view].parse, reversed(bodies)):
+            assert event
+            VIEWS[view].projector("table", rebuilt[view])([event])
+        VIEWS[view].projector("table", rebuilt[view])([placed("o1", "12583")])
+
+        assert rebuilt[view].items == live.table.items
+
+    lines = render_timeline(timelines.table.items["o1",])["events"]
+    assert [line["event"] for line in lines] == ["OrderPlaced", "OrderCancelled"]
+    assert lines[-1]["explanation"] == EXPLANATION[2]
+    assert render_order(orders.table.items["o1",])["explanation"] == EXPLANATION[2]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
