@@ -114,8 +114,7 @@ def email_problems(
 
 def _was_confirmed(known: OrderRecords) -> bool:
     """Return whether the order's timeline says that it was confirmed."""
-    timeline = known.records.get("storefront") or {}
-    lines = (line for name, line in timeline.items() if "/" in name)
+    lines = events_of(known.records.get("storefront") or {}).values()
     return any(line["event"] == OrderConfirmed.detail_type for line in lines)
 
 

@@ -267,7 +267,7 @@ class TestMails:
         known = changed(
             replace(REJECTED, order={**REJECTED.order, "state": "CANCELLED"}),
             notifications=mailed("OrderCancelled 3"),
-            storefront={"order_id": "x", "orders/2": {"event": event, "at": at(0)}},
+            storefront={"order_id": "x", "orders/2/1": {"event": event, "at": at(0)}},
         )
 
         said = [each for each in find_problems(known, now=NOW) if "not notified" in each]
