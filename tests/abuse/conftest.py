@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.abuse_platform import AbusedPlatform, prepare
+from tests.support.story import Story
 
 _WANTED = int(os.environ.get("ABUSE_EXAMPLES", "0"))
 ARE_WANTED = _WANTED > 0
@@ -30,3 +31,8 @@ def prepared_platform() -> AbusedPlatform:
 def platform(prepared_platform: AbusedPlatform) -> Iterator[AbusedPlatform]:
     with prepared_platform.here.installed():
         yield prepared_platform
+
+
+@pytest.fixture(scope="session")
+def story() -> Story:
+    return Story()

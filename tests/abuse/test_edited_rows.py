@@ -54,11 +54,6 @@ class Case:
         return play.reader, play.kind, play.event, self.image, columns, state, tables
 
 
-@pytest.fixture(scope="session")
-def story() -> Story:
-    return Story()
-
-
 def cases(story: Story, table: str) -> Iterator[Case]:
     for play in story.here.plays:
         if play.kind == TABLE and play.consumer and play.consumer.source == table:
@@ -120,7 +115,7 @@ def problems_of(story: Story, case: Case, tried: list[Edit]) -> Iterator[str]:
         else:
             found = effect(here, play, [content, *others], table, row)
         if usual and found and (wrong := problem(play, case.key, edit, found, usual)):
-            yield f"{play.reader} {play.kind} {play.event}: {edit}: {wrong[:300]}"
+            yield f"{play.name}: {edit}: {wrong[:300]}"
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -22,6 +22,7 @@ UNCLEAR = {
     "ConcurrentUpdateError",
 }
 """Errors that do not say that a row was edited, or are tried again for ever."""
+PURCHASE = "purchase_order_id"
 PROGRESS = "JobsCheckpoints"
 """The table of what jobs note about themselves."""
 
@@ -157,6 +158,10 @@ def _of_job(play: Play, key: Key, found: Effect, usual: Effect) -> str:
     if found.outcome.error and not _is_clear(error):
         return f"the job ends with {error}"
     names = [value for _, value in key[1]]
+    # The key of purchasing's note of what was sent last has the SKU in it.
+    names += [
+        value.partition("/")[2] for name, value in key[1] if name == PURCHASE and "/" in value
+    ]
     for by in play.state[0][key[0]].values():
         for row in by.values():
             if all(row[name] == {"S": value} for name, value in key[1]):

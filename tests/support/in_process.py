@@ -5,7 +5,6 @@ no waiting. What is sent to other services is kept in ``sent``, and not delivere
 """
 
 import json
-from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
@@ -64,8 +63,6 @@ class InProcess:
         self.functions = {f.name: self._function(f) for f in templates.all("AWS::Lambda::Function")}
         self.used: dict[str, set[Right]] = {}
         """The rights that each function has used so far."""
-        self.before_request: Callable[[str, str, Any], None] = lambda *_: None
-        """Called at each request, with its service, operation and arguments."""
         self._saved: Any = None
 
     def installed(self) -> AbstractContextManager[None]:
@@ -74,7 +71,6 @@ class InProcess:
 
     def call(self, service: str, operation: str, request: dict[str, Any], config: Config) -> Any:
         """Make a request as boto3 does; return the answer or raise."""
-        self.before_request(service, operation, request)
         # A worker is not a process of the kernel, and has no right of a function.
         with suppress(TypeError):
             rights = self.used.setdefault(current().name, set())
@@ -102,18 +98,23 @@ class InProcess:
         return {"MessageId": "m"}
 
     def _call_function(self, function: Function, payload: str | bytes) -> dict[str, Any]:
-        """Run a function within the process of the function that calls it."""
+        outcome = self.invoke_within(function, json.loads(payload))
+        failed = {"FunctionError": "Unhandled"} if outcome.error else {}
+        answer = {"errorType": outcome.error} if outcome.error else outcome.payload
+        return {"Payload": BytesIO(json.dumps(answer).encode()), **failed}
+
+    def invoke_within(self, function: Function, event: Any) -> Outcome:
+        """Invoke a function from within another one, in whose process it runs."""
         caller, environment = current(), dict[str, Any]()
         before = caller.name, caller.settings
         caller.name, caller.settings = function.short, function.settings
         try:
             function._start(environment)
-            answer, failed = environment["handler"](json.loads(payload), None), {}
+            return Outcome(payload=environment["handler"](event, None))
         except Exception as error:  # noqa: BLE001 -- Lambda reports whatever it is
-            answer, failed = {"errorType": type(error).__name__}, {"FunctionError": "Unhandled"}
+            return Outcome(error=type(error).__name__, message=str(error))
         finally:
             caller.name, caller.settings = before
-        return {"Payload": BytesIO(json.dumps(answer).encode()), **failed}
 
     def connect(self, **options: Any) -> Any:
         """Open a connection to the ledger's database."""

@@ -21,6 +21,7 @@ ROUTE, COMMAND, SAGA = "route", "command", "saga"
 """The kinds of what is no consumer: requests of the API, calls of sagas and operators, and the
 executions of sagas.
 """
+WRITES = ("put_item", "update_item", "delete_item", "transact_write_items")
 Item = Mapping[str, Any]
 """A row as DynamoDB's JSON."""
 Key = tuple[str, tuple[tuple[str, str], ...]]
@@ -41,6 +42,13 @@ class Play:
     consumer: Consumer | None = None
     touched: frozenset[Key] = frozenset()
     """The rows that it read or wrote, and that were there before."""
+    wrote: frozenset[Key] = frozenset()
+    """The rows that it wrote."""
+
+    @property
+    def name(self) -> str:
+        """Who was invoked, and with what, for messages."""
+        return f"{self.reader} {self.kind} {self.event}".rstrip()
 
     @property
     def event(self) -> str:
@@ -60,6 +68,7 @@ class LivedPlatform(InProcess):
         self.are_kept = True
         """Whether further invocations are kept."""
         self._touched: set[Key] = set()
+        self._wrote: set[Key] = set()
         self._perform = self.tables.perform
         self.tables.perform = self._noted  # type: ignore[method-assign]
 
@@ -100,13 +109,15 @@ class LivedPlatform(InProcess):
         """
         before = self.state()
         self._touched.clear()
+        self._wrote.clear()
 
         def keep(_: Outcome) -> None:
             if not self.are_kept:
                 return
             present = frozenset(key for key in self._touched if self.row(key, before))
-            self.plays.append(replace(play, state=before, touched=present))
-            self.plays.append(replace(play, state=self.state(), touched=frozenset(self._touched)))
+            kept = replace(play, wrote=frozenset(self._wrote))
+            self.plays.append(replace(kept, state=before, touched=present))
+            self.plays.append(replace(kept, state=self.state(), touched=frozenset(self._touched)))
 
         return keep
 
@@ -153,7 +164,10 @@ class LivedPlatform(InProcess):
         for table, item in _items(request, answer):
             names = self.keys[table]
             if all(set(item.get(name, ())) == {"S"} for name in names):
-                self._touched.add((table, tuple((name, item[name]["S"]) for name in names)))
+                key = (table, tuple((name, item[name]["S"]) for name in names))
+                self._touched.add(key)
+                if operation in WRITES:
+                    self._wrote.add(key)
         return answer
 
 

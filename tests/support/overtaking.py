@@ -1,183 +1,166 @@
-"""Invocations that overtake one another: the second runs whole at a request of the first.
-
-Whatever the moment is, the two must leave what they leave one after the other, in either order.
-"""
+"""An invocation that is overtaken: at one of its requests, another one runs from start to end."""
 
 import json
+import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import count
-from operator import attrgetter
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 from unittest.mock import patch
 
-from simulation.kernel import Process
-from tests.support.abuse_platform import AbusedPlatform, gateway_event
-from tests.support.in_process import InProcess
-from tests.support.in_process_consumers import Consumer
-from tests.support.source_records import wrapped
-from tests.support.used_rights import rights_of
+from botocore.config import Config
 
-READS = ("GetItem", "Query", "BatchGetItem", "Scan", "ConditionCheckItem")
-SECRET = "lambdas.notifications.contact_change.token_urlsafe"
-"""Where the token of a link is drawn: here it is the invocation's name."""
-CLAIM = re.compile(r'(?<="claim": \{"S": ")[^"]*')
-"""The number by which a sender of mails knows its own claim: each draws another."""
+from simulation.functions import Outcome
+from tests.support.lived_platform import COMMAND, ROUTE, LivedPlatform, Play
+from tests.support.source_records import SCHEDULE, wrapped
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One invocation of a function or worker."""
-
-    name: str
-    run: Callable[[], Any]
-    """Invokes it within the present process, and returns the answer or the error's name."""
+ATTEMPTS = 3
+"""How often an invocation that fails is tried, as its source does."""
+TIME = re.compile(r"20\d\d-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)|\b[12]\d{9}\b")
+"""What depends on when something runs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What two invocations have answered, stored and sent."""
+class End:
+    """What two invocations leave when both have ended, without times."""
 
-    answers: tuple[str, str]
-    stored: str
+    answers: str
+    """To those who waited for an answer."""
+    rows: str
+    """Those that were written or deleted, and the ledger's."""
     sent: frozenset[str]
-    """Each message and call, once: what is sent twice is the same message, or the same call."""
-
-
-class Overtaking:
-    """Runs invocations in a platform, from the state that it saved last."""
-
-    def __init__(self, here: InProcess, *, without_rows: bool = False) -> None:
-        """``here`` has to be installed."""
-        self._here = here
-        self._without_rows = without_rows
-
-    def tables(self, step: Step) -> tuple[set[str], set[str]]:
-        """Return the tables that an invocation uses, and those of them that it would write."""
-        used, written = set[str](), set[str]()
-
-        def note(service: str, operation: str, request: Mapping[str, Any]) -> None:
-            for right, name in rights_of(service, operation, request):
-                if right.startswith("dynamodb:"):
-                    table = name.partition("/index/")[0]
-                    used.add(table)
-                    if right.partition(":")[2] not in READS:
-                        written.add(table)
-
-        self._execute(lambda: (step.run(), None), note)
-        return used, written
-
-    def one_after_the_other(self, first: Step, second: Step) -> list[Result]:
-        """Return what the two leave in this order, and in the other."""
-        return [
-            self._execute(lambda: (first.run(), second.run())),
-            self._execute(lambda: (second.run(), first.run())[::-1]),
-        ]
-
-    def overtaken(self, first: Step, second: Step) -> Iterator[tuple[str, Result]]:
-        """Yield each request of ``first``, and what is left if ``second`` runs before it."""
-        for moment in count():
-            overtake = _Overtake(moment, second)
-            result = self._execute(lambda: (first.run(), *overtake.answers), overtake)  # noqa: B023
-            if not overtake.answers:
-                return
-            yield f"{moment} ({overtake.last})", result
-
-    def _execute(
-        self,
-        work: Callable[[], tuple[Any, ...]],
-        before_request: Callable[[str, str, Any], None] = lambda *_: None,
-    ) -> Result:
-        here, answers, calls = self._here, list[Any](), list[Any]()
-
-        def note(service: str, operation: str, request: Any) -> None:
-            if operation == "invoke":
-                calls.append([request["FunctionName"], str(request["Payload"])])
-            before_request(service, operation, request)
-
-        here.restore(without_rows=self._without_rows)
-        here.before_request = note
-        process = Process("overtaking", lambda: answers.extend(work()), settings={}, skew=0.0)
-        here.kernel.start(process)
-        here.kernel.run(until=here.kernel.now + 900, stop=lambda: bool(answers))
-        here.before_request = lambda *_: None
-        trace = here.trace()
-        sent = frozenset(map(_text, [*trace.sent, *calls]))
-        return Result((_text(answers[0]), _text(answers[-1])), _text(trace.tables), sent)
-
-
-class _Overtake:
-    """Runs an invocation once, at a moment of another one: before its request of this number.
-
-    Before a query after a query it does not: jobs make hundreds, and most find nothing.
+    """What was sent to other services and functions, however it was batched. A repetition counts
+    once.
     """
 
-    def __init__(self, moment: int, step: Step) -> None:
-        self._left = moment
-        self._step = step
-        self.last = ""
-        self.answers: list[Any] = []
-
-    def __call__(self, service: str, operation: str, request: Any) -> None:
-        if self._left < 0 or operation == self.last == "query":
-            return
-        self.last = operation
-        self._left -= 1
-        if self._left < 0:
-            self.answers.append(self._step.run())
+    def differences(self, other: "End") -> set[str]:
+        """Return the names of the attributes that differ."""
+        names = (each.name for each in fields(self))
+        return {name for name in names if getattr(self, name) != getattr(other, name)}
 
 
-def _text(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, default=repr)
-    return CLAIM.sub("<claim>", text)
+class Overtaken:
+    """An invocation of a function, and another one that overtakes it."""
+
+    def __init__(self, here: LivedPlatform, first: Play, second: Play) -> None:
+        """Both begin in the state that was there before ``first``; ``here`` is installed."""
+        self._here, self._plays = here, (first, second)
+        self._function = next(f for f in here.functions.values() if f.short == second.reader)
+        self._call = here.call
+        self._requests: list[str] = []
+        """Those of the first one, so far."""
+        self._calls: list[tuple[str, str, Any]] = []
+        """Of functions by functions."""
+        self._at: int | None = 0
+        self._outcome: Outcome | None = None
+        """That of the second one, once it has overtaken."""
+        self._may_overtake = self._is_second = False
+        """Whether the first one runs for the first time, and whether the second one runs."""
+
+    def wrong_at(self, most: int) -> Iterator[tuple[str, set[str]]]:
+        """Yield the requests at which the second one must not overtake, and what is wrong then.
+
+        What comes of it is as if neither had come after the other: the names are of attributes of
+        ``End``. The second one comes before the first if it runs before its first request. Those
+        tried are evenly spread, and so many that the first one makes some ``most`` requests
+        altogether.
+        """
+        serial = [self._end(0), self._end(None)]
+        requests = self._requests
+        step = -(-(len(requests) ** 2) // most) or 1
+        for at in range(1, len(requests), step):
+            end = self._end(at)
+            if wrong := min((end.differences(each) for each in serial), key=len):
+                yield f"{requests[at]} ({at + 1} of {len(requests)})", wrong
+
+    def _end(self, at: int | None) -> End:
+        """Overtake at a request of the first one, counted from 0; if it is None, after all."""
+        here = self._here
+        here.load(self._plays[0].state)
+        self._requests, self._calls, self._at, self._outcome = [], [], at, None
+        with (
+            patch.object(os, "urandom", self._draw),
+            patch.object(secrets, "token_bytes", self._draw),
+            patch.object(here, "call", self._overtaken_call),
+        ):
+            self._may_overtake = True
+            outcomes = [self._invoke(0)]
+            self._may_overtake = False
+            outcomes.append(self._outcome or self._invoke(1))
+            outcomes = [self._repeated(i, outcome) for i, outcome in enumerate(outcomes)]
+            for i, play in enumerate(self._plays):
+                if play.kind == SCHEDULE:
+                    self._repeated(i, self._invoke(i))
+        answers = zip(self._plays, outcomes, strict=True)
+        return End(
+            _normal(
+                [outcome.payload for play, outcome in answers if play.kind in (ROUTE, COMMAND)]
+            ),
+            _normal([_changed(self._plays[0].state[0], here.tables.save()), here.trace().ledger]),
+            frozenset(map(_normal, _messages([*here.sent, *self._calls]))),
+        )
+
+    def _repeated(self, number: int, outcome: Outcome) -> Outcome:
+        for _ in range(1, ATTEMPTS):
+            if _failed(self._plays[number], outcome):
+                outcome = self._invoke(number)
+        return outcome
+
+    def _invoke(self, number: int) -> Outcome:
+        play = self._plays[number]
+        self._is_second = number == 1
+        return self._here.call_function(play.reader, wrapped(play.kind, [play.content]))
+
+    def _overtaken_call(
+        self, service: str, operation: str, request: dict[str, Any], config: Config
+    ) -> Any:
+        if self._may_overtake and not self._is_second:
+            if len(self._requests) == self._at:
+                self._is_second = True
+                event = wrapped(self._plays[1].kind, [self._plays[1].content])
+                self._outcome = self._here.invoke_within(self._function, event)
+                self._is_second = False
+            self._requests.append(f"{service}.{operation}")
+        if operation == "invoke":
+            self._calls.append(("lambda", operation, dict(request)))
+        return self._call(service, operation, request, config)
+
+    def _draw(self, length: int) -> bytes:
+        """Return bytes that depend on who draws, and not on how often."""
+        return bytes([1 + self._is_second]) * length
 
 
-def differences(
-    overtaking: Overtaking,
-    first: Step,
-    second: Step,
-    *,
-    of: Sequence[str] = ("answers", "stored", "sent"),
-) -> list[str]:
-    """Return the requests of ``first`` at which ``second`` leads to what no order leads to."""
-    looked_at = attrgetter(*of)
-    expected = [looked_at(each) for each in overtaking.one_after_the_other(first, second)]
+def _failed(play: Play, outcome: Outcome) -> bool:
+    if outcome.error:
+        return True
+    if play.kind == ROUTE:
+        return bool(outcome.payload["statusCode"] >= 500)
+    return isinstance(outcome.payload, dict) and bool(outcome.payload.get("batchItemFailures"))
+
+
+def _changed(before: Any, after: Any) -> list[Any]:
+    """Return the rows that were written, and the keys of those that were deleted."""
     return [
-        at
-        for at, result in overtaking.overtaken(first, second)
-        if looked_at(result) not in expected
+        [table, key, sort_key, by.get(sort_key)]
+        for table, items in after.items()
+        for key in sorted({*items, *before[table]})
+        if (by := items.get(key, {})) != (had := before[table].get(key, {}))
+        for sort_key in sorted({*by, *had})
+        if by.get(sort_key) != had.get(sort_key)
     ]
 
 
-def step(here: InProcess, short: str, event: Any, name: str = "") -> Step:
-    """Return an invocation of the function of a handler's module."""
-    function = next(each for each in here.functions.values() if each.short == short)
-
-    def run() -> Any:
-        with patch(SECRET, return_value=name or short):
-            answer = here._call_function(function, json.dumps(event))
-        return json.loads(answer["Payload"].read())
-
-    return Step(name=name or short, run=run)
+def _messages(sent: Sequence[tuple[str, str, Any]]) -> Iterator[Any]:
+    for _, operation, request in sent:
+        batch = request.get("Entries") or request.get("PublishBatchRequestEntries") or [request]
+        yield from ([operation, {**each, "Id": None}] for each in batch)
 
 
-def delivered(platform: AbusedPlatform) -> Iterator[Step]:
-    """Yield the deliveries that the platform's consumers have had, as invocations."""
-    for name, contents in platform.consumers.delivered.items():
-        consumer = platform.consumers.named(name)
-        for number, content in enumerate(contents):
-            yield _delivery(platform.here, consumer, content, f"{name} {number}")
+def _normal(found: Any) -> str:
+    return TIME.sub("<time>", json.dumps(found, sort_keys=True, default=_text))
 
 
-def _delivery(here: InProcess, consumer: Consumer, content: Any, name: str) -> Step:
-    event = wrapped(consumer.kind, [content])
-    if consumer.name.startswith("workers."):
-        return Step(name=name, run=lambda: consumer.invoke(event).payload)
-    return step(here, consumer.name, event, name)
-
-
-def requested(platform: AbusedPlatform, route: str, name: str = "", **parts: Any) -> Step:
-    """Return a request to a route."""
-    short = platform.here.functions[platform.routes[route]].short
-    return step(platform.here, short, gateway_event(**parts), name or route)
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else repr(value)

@@ -13,6 +13,7 @@ from tests.support.source_records import SCHEDULE
 ADA, BOB = "ada", "bob"
 MINUTE, DAY = 60, 86_400
 PICKER = "workers.warehouse.pick-queue"
+PURCHASING = "purchasing."
 ORDER = "/orders/{order_id}"
 
 
@@ -26,6 +27,7 @@ class Story:
             self._routes = routes(self.here.templates)
             self._open_the_shop()
             self._orders_that_end()
+            self._stock_that_swings()
             self._orders_that_wait()
             self._questions()
             for time in (10 * MINUTE, 20 * MINUTE, 2 * DAY, 3 * DAY):
@@ -62,10 +64,14 @@ class Story:
     def _wait(self, seconds: float) -> None:
         """Let time pass, and run the schedules."""
         self.here.kernel.now += seconds
-        for consumer in self._consumers.all:
-            if consumer.kind == SCHEDULE:
-                self._consumers.deliver(consumer, self._consumers.delivered[str(consumer)][0])
+        self._run("")
         self._deliver_all()
+
+    def _run(self, function: str) -> None:
+        """Run the scheduled functions whose names begin with this."""
+        for consumer in self._consumers.all:
+            if consumer.kind == SCHEDULE and consumer.name.startswith(function):
+                self._consumers.deliver(consumer, self._consumers.delivered[str(consumer)][0])
 
     def _order(self, who: str, key: str, *lines: tuple[str, int], to: str = "France") -> str:
         wanted = [{"sku": sku, "quantity": units, "unit_price": PRICE} for sku, units in lines]
@@ -112,6 +118,18 @@ class Story:
         # A late command, which leaves something behind.
         lines = [{"sku": "cup", "quantity": 2}]
         self._command("inventory.reserve_stock", order_id=unclaimed, lines=lines)
+        self._deliver_all()
+
+    def _stock_that_swings(self) -> None:
+        """Cross a threshold again while the purchase order for the first crossing is on its way."""
+        self._run(PURCHASING)
+        lines = [{"sku": "jug", "quantity": 3}]
+        self._command("inventory.receive_stock", delivery_id="d2", lines=lines)
+        self._command("inventory.reserve_stock", order_id="swings", lines=lines)
+        self._deliver_all()
+        # The supplier has delivered by then.
+        self.here.kernel.now += DAY
+        self._run(PURCHASING)
         self._deliver_all()
 
     def _orders_that_wait(self) -> None:
