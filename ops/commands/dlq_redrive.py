@@ -38,5 +38,5 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
         raise OperationError("name a QUEUE, or say --all")
     sinks = find_failure_sinks(deployed.templates())
     selected = sinks if arguments.all else [find_sink(sinks, arguments.queue)]
-    moved = redrive_sinks(selected, arguments, deployed, terminal, word="moved")
-    return DONE if moved else NEEDS_ATTENTION
+    tally = redrive_sinks(selected, arguments, deployed, terminal, word="moved")
+    return DONE if tally.leaves_nothing else NEEDS_ATTENTION

@@ -109,6 +109,11 @@ class Tally:
         return len(self.results) - self.moved
 
     @property
+    def leaves_nothing(self) -> bool:
+        """Whether all selected dead letters were moved, or in a dry run would be."""
+        return not (self.failed or self.came or self.not_received or self.unreadable)
+
+    @property
     def seen(self) -> int:
         """The number of dead letters received."""
         return len(self.results) + len(self.twins) + self.skipped + self.came

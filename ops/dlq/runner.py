@@ -135,8 +135,8 @@ def redrive_sinks(
     terminal: Terminal,
     *,
     word: str,
-) -> bool:
-    """Redrive the selected dead letters of these sinks; return whether all were moved, or would be.
+) -> Tally:
+    """Redrive the selected dead letters of these sinks, or only plan it; return the tally.
 
     ``word`` is the report's verb for a dead letter that was moved.
     """
@@ -169,7 +169,7 @@ def redrive_sinks(
         sys.stdout.flush()
     found = [*tally.twins, *(result.dead_letter.message.id for result in tally.results)]
     require_found(arguments.id, found)
-    return not (tally.failed or tally.came or tally.not_received or tally.unreadable)
+    return tally
 
 
 def _begin(depths: Mapping[str, Depth]) -> datetime:
