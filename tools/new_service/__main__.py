@@ -16,6 +16,7 @@ GENERATED = (
     [*PYTHON, "tools.event_docs"],
     [*PYTHON, "bench.costs", "--write"],
     [*PYTHON, "bench.scaling", "--write"],
+    [*PYTHON, "bench.pictures"],
     [*PYTHON, "pytest", "-q", "--snapshot-update"]
     + [f"tests/templates/test_{name}.py" for name in ("snapshots", "logical_ids")],
 )
