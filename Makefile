@@ -92,7 +92,7 @@ lint-templates: setup build/lint/installed ## other people's checkers over the s
 # checkov wants an older boto3 than the local cloud.
 build/lint/installed: requirements-lint.txt
 	@uv venv --quiet --clear --python $(VENV)/bin/python build/lint
-	@uv pip install --quiet --system-certs --python build/lint/bin/python --require-hashes -r $<
+	@uv pip install --quiet --system-certs --python build/lint/bin/python --require-hashes --only-binary :all: -r $<
 	@touch $@
 
 second-cloud: setup build/second-cloud/installed ## deploy in moto what it takes of the stacks, and list what it refuses
@@ -101,7 +101,7 @@ second-cloud: setup build/second-cloud/installed ## deploy in moto what it takes
 
 build/second-cloud/installed: requirements-second-cloud.txt
 	@uv venv --quiet --clear --python $(VENV)/bin/python build/second-cloud
-	@uv pip install --quiet --system-certs --python build/second-cloud/bin/python --require-hashes -r $<
+	@uv pip install --quiet --system-certs --python build/second-cloud/bin/python --require-hashes --only-binary :all: -r $<
 	@touch $@
 
 synth-alone: setup build/alone/installed ## prove that requirements.txt suffices for synthesis
@@ -109,7 +109,7 @@ synth-alone: setup build/alone/installed ## prove that requirements.txt suffices
 
 build/alone/installed: requirements.txt
 	@uv venv --quiet --clear --python $(VENV)/bin/python build/alone
-	@uv pip install --quiet --system-certs --python build/alone/bin/python --require-hashes -r requirements.txt
+	@uv pip install --quiet --system-certs --python build/alone/bin/python --require-hashes --only-binary :all: -r requirements.txt
 	@touch $@
 
 simulate: setup ## the platform in virtual time, with faults by chance (SEED=7 plays one; SEEDS=500 FROM=1234 many)
@@ -194,7 +194,7 @@ $(VENV)/installed: requirements.txt requirements-dev.txt
 	@echo "installing Python packages into $(VENV), for $$($(PYTHON) --version)"
 	@[ ! -L $(VENV) ] || { echo "$(VENV) is a link: nothing is installed through it" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-dev.txt
 	@touch $@
 
 node_modules/installed: package-lock.json
