@@ -48,5 +48,6 @@ def events_of(row: Mapping[str, Any]) -> dict[tuple[str, int], Any]:
 
 
 def _numbers(key: str) -> tuple[int, int]:
-    _, sequence, version = key.split("/")
-    return int(sequence), int(version)
+    # Rows that were written before keys had a version stay until their view is rebuilt.
+    _, sequence, *version = key.split("/")
+    return int(sequence), int(version[0]) if version else 0

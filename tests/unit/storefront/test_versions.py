@@ -12,6 +12,7 @@ from lambdas.contracts.orders import OrderCancelled
 from lambdas.contracts.responses import encode_response
 from lambdas.storefront.api import ListedOrder
 from lambdas.storefront.customer_orders import render_order
+from lambdas.storefront.order_upserts import events_of
 from lambdas.storefront.timeline import render_timeline
 from ops.views.registry import VIEWS
 from tests.contracts.catalog import read, sample_of
@@ -104,3 +105,11 @@ def test_customer_sees_the_explanation_that_the_version_has(
     assert (line["event"], listed["state"]) == ("OrderCancelled", "CANCELLED")
     assert line.get("explanation") == listed.get("explanation") == EXPLANATION[version]
     assert ("reason" in line) is (version > 1)
+
+
+def test_row_whose_keys_have_no_version_is_read():
+    """Rows that were projected before keys had one stay until their view is rebuilt."""
+    row = {"orders/10": "old", "orders/2": "first", "orders/10/2": "new", "customer_id": "c"}
+
+    assert events_of(row) == {("orders", 2): "first", ("orders", 10): "new"}
+    assert list(events_of(row)) == [("orders", 2), ("orders", 10)]
