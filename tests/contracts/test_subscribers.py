@@ -53,7 +53,10 @@ class TestRules:
         assert {id: events for id, events in found.items() if len(events) != 1} == {}
 
     def test_every_event_has_a_subscriber_or_a_reason(self, environment: str):
-        assert without_subscriber(patterns_of(platform(environment))) == []
+        assert without_subscriber(patterns_of(platform(environment))) == [], (
+            "nobody reads them: add a rule (docs/how-to/add-a-rule.md), or give the class of each"
+            " a no_subscriber_reason"
+        )
 
     def test_published_event_matches_its_rule(self, environment: str):
         for rule in rules(platform(environment)):

@@ -5,7 +5,7 @@ import pytest
 from stacks.environments import ENVIRONMENTS
 from tests.templates.breakages import BREAKAGES
 from tests.templates.breakages.common import Breakage
-from tests.templates.checks import alarms, api, topics
+from tests.templates.checks import alarms, api, events, topics
 from tests.templates.checks.common import CHECKS, Check
 from tests.templates.synthesis import platform
 
@@ -41,3 +41,14 @@ def test_check_reports_breakage(check: Check, break_it: Breakage):
 
 def test_every_check_has_a_breakage():
     assert {check.__name__ for check in CHECKS} == {check.__name__ for check, _ in BREAKAGES}
+
+
+def test_stack_that_begins_to_publish_learns_where_to_be_listed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delitem(events.SOURCES, "Catalog")
+    role = "Orders-Dev-Catalog/RelayOutboxRole"
+
+    (line,) = events.put_events_is_limited_to_own_source_and_types(platform("dev"))
+
+    assert line.startswith(role)
+    assert "tests/templates/checks/events.py" in line
+    assert line.endswith("list 'Catalog' in both")

@@ -131,14 +131,20 @@ def put_events_is_limited_to_own_source_and_types(platform: Platform) -> Iterato
         if "events:PutEvents" not in as_list(statement["Action"]):
             continue
         service = role.stack.rpartition("-")[2]
-        source = SOURCES.get(service)
+        if service not in SOURCES or service not in TYPES:
+            yield (
+                f"{role}: it may put events, and SOURCES and TYPES of"
+                f" tests/templates/checks/events.py do not say which: list {service!r} in both"
+            )
+            continue
+        source = SOURCES[service]
         # Lambda may check the role before there is an event with a source.
         operator = "StringEqualsIfExists" if source == DESTINATION_SOURCE else "StringEquals"
         conditions = dict(statement.get("Condition", {}))
         types = conditions.pop("ForAllValues:StringEquals", {}).get("events:detail-type")
         if conditions != {operator: {"events:source": source}}:
             yield f"{role}: it may put events under sources other than {source}"
-        if not types or not set(as_list(types)) <= set(TYPES.get(service, ())):
+        if not types or not set(as_list(types)) <= set(TYPES[service]):
             yield f"{role}: it may put events of types that it does not publish: {types}"
         bus = platform.referred(role.stack, statement["Resource"])
         if bus is None or bus.kind != BUS:
