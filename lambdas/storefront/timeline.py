@@ -7,6 +7,7 @@ from typing import Any
 from lambdas.contracts.codec import encode
 from lambdas.contracts.envelope import EventEnvelope
 from lambdas.contracts.event import Event
+from lambdas.contracts.orders import SOURCE
 from lambdas.storefront.order_upserts import (
     OrderUpsert,
     event_key,
@@ -27,7 +28,9 @@ def _timeline_attributes(event: EventEnvelope[Any]) -> dict[str, Any]:
     data = encode(event.data)
     details = {name: data[name] for name in TIMELINE_FIELDS if data.get(name)}
     line = {"event": event.data.detail_type, "at": event.metadata.occurred_at, **details}
-    owner = {name: data[name] for name in ("customer_id",) if name in data}
+    # Others name the customer, too. Whose an order is, only the service that took it can say.
+    is_owners = event.data.source == SOURCE and "customer_id" in data
+    owner = {"customer_id": data["customer_id"]} if is_owners else {}
     return {event_key(event): line, **owner}
 
 

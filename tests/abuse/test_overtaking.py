@@ -1,8 +1,8 @@
 """Two invocations at the same time leave what they would leave one after the other.
 
 At each request of one, the other runs from start to end. Which rows they share comes from orders
-that were played on the platform of the templates. With `make abuse`, all that differ are tried at
-all their requests; that takes half an hour.
+that were played on the platform of the templates. With `make abuse`, they are tried at all their
+requests; that takes a quarter of an hour.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,6 +27,8 @@ HARMLESS: Mapping[tuple[str, str], set[str]] = {
     (NOTIFY, "notifications.delete_contact"): {"rows", "sent"},
     # The order that was sent last may be named as one that is closed, which covers no other.
     (FOLLOW_UP, FOLLOW_UP): {"rows"},
+    # An operator is called to an order that another one has just resumed.
+    ("orders.republish_stalled", "orders.resume_order"): {"rows"},
 }
 """What may differ, by the one that is overtaken and the one that overtakes."""
 
@@ -62,7 +64,7 @@ def problems(story: Story, reader: str = "", most: int = MOST) -> Iterator[str]:
             harmless.discard(readers)
             if not wrong <= HARMLESS.get(readers, set()):
                 yield f"{first.name} overtaken by {second.name}, at {request}: {sorted(wrong)}"
-    if not reader:
+    if ARE_WANTED and not reader:
         yield from (f"{first}, {second}: drop them from HARMLESS" for first, second in harmless)
 
 

@@ -63,8 +63,11 @@ class TestTimeline:
                 "result": "SENT",
             }
 
-    def test_timeline_has_no_owner_until_an_event_names_the_customer(self):
-        *_, picked, left, _ = order_history()
+    def test_only_orders_says_whose_a_timeline_is(self):
+        _, taken, *_ = order_history(customer="mallory")
+        others = [taken, notified(customer="mallory")]
 
-        (upsert,) = build_timeline_upserts([picked, left])
+        (upsert,) = build_timeline_upserts(others)
         assert "customer_id" not in upsert.attributes
+        (upsert,) = build_timeline_upserts([*others, placed(), *others])
+        assert upsert.attributes["customer_id"] == "ada"
