@@ -119,29 +119,59 @@ def test_refused_release_is_one_line(
     assert said in err
 
 
+CANCEL = LiftHold(order_id=ID, cause="a", cancel=True)
+UNTIL = "until everything is undone; then it is CANCELLED"
+
+
 @pytest.mark.parametrize(
-    ("options", "commands", "said"),
+    ("before", "after", "options", "commands", "said"),
     [
-        ((), [], "would be cancelled; to cancel it, add --yes"),
-        (("--yes",), [LiftHold(order_id=ID, cause="a", cancel=True)], "is cancelled"),
+        ("CONFIRMED", "", (), [], "is CONFIRMED and would be cancelled; to cancel it, add --yes"),
+        ("CONFIRMED", "WITHDRAWN", ("--yes",), [CANCEL], f"is WITHDRAWN {UNTIL}"),
+        ("PLACED", "PLACED", ("--yes",), [CANCEL], f"is PLACED {UNTIL}"),
+        ("PLACED", "CANCELLED", ("--yes",), [CANCEL], "is CANCELLED"),
+        # It is no error, and there is nothing to add --yes for.
+        ("WITHDRAWN", "", (), [], f"is WITHDRAWN {UNTIL}"),
+        ("CANCELLED", "", (), [], "is CANCELLED"),
     ],
 )
-def test_lost_dispute_cancels_the_order(
+def test_cancellation_says_whether_the_order_is_cancelled_yet(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    before: str,
+    after: str,
     options: tuple[str, ...],
     commands: list[LiftHold],
     said: str,
 ):
-    deployed = Deployed(held("a"), {**ANSWER, "state": "WITHDRAWN", "held": ["a"]})
+    deployed = Deployed({**held("a"), "state": before}, {**ANSWER, "state": after, "held": ["a"]})
 
     assert lift(monkeypatch, deployed, "a", "--cancel", *options) == (0, commands)
     assert capsys.readouterr().out == f"order {ID} {said}\n"
 
 
-def test_cancelling_an_order_that_is_being_undone_is_no_error(monkeypatch: pytest.MonkeyPatch):
-    """A hold of such an order can no longer be lifted: only cancelling again is possible."""
-    withdrawn = Deployed({**held("a"), "state": "WITHDRAWN"}, ANSWER)
+def test_cancellation_json_says_whether_the_order_is_cancelled_yet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    deployed = Deployed(held("a"), {**ANSWER, "state": "WITHDRAWN", "held": ["a"]})
 
-    assert lift(monkeypatch, withdrawn, "a", "--cancel") == (0, [])
-    assert lift(monkeypatch, withdrawn, "a") == (2, [])
+    lift(monkeypatch, deployed, "a", "--cancel", "--yes", "--json")
+
+    outcome = {"order_id": ID, "cancelled": False, "state": "WITHDRAWN", "held": ["a"]}
+    assert json.loads(capsys.readouterr().out) == outcome
+
+
+def test_hold_that_is_lifted_already_needs_no_yes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    lifted = {**held("a")["holds"][0], "state": HoldState.LIFTED}
+    deployed = Deployed({**held("a"), "holds": [lifted]}, ANSWER)
+
+    assert lift(monkeypatch, deployed, "a") == (0, [])
+    assert capsys.readouterr().out == f"lifted; order {ID} is held by nothing\n"
+
+
+def test_hold_of_an_order_that_is_being_undone_can_no_longer_be_lifted(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    assert lift(monkeypatch, Deployed({**held("a"), "state": "WITHDRAWN"}, ANSWER), "a") == (2, [])
