@@ -159,28 +159,30 @@ class ActionExecutor:
         """Return the function that the deployed saga calls for a compensation.
 
         The function that the dead letter names may have been replaced since. It is called if the
-        compensation has another name by now, but only if the saga still calls it: those who may
-        send to the queue must not choose a function for the operator to call.
+        compensation has another name by now, but only if the saga still undoes something with it:
+        those who may send to the queue must not choose a function for the operator to call, and
+        none of the saga's actions either. They could take a payment for an order that is undone.
 
         Raises:
-            ActionFailedError: the saga calls neither.
+            ActionFailedError: the saga undoes nothing with either.
         """
         described = self.client("stepfunctions").describe_state_machine(
             stateMachineArn=action.target.physical
         )
         states = json.loads(described["definition"])["States"]
-        calls = {name: state.get("Arguments", {}) for name, state in states.items()}
+        # Only compensations are dead-lettered, each by a state of its own.
         functions = {
-            name: call["FunctionName"]
-            for name, call in calls.items()
-            if isinstance(call, dict) and "FunctionName" in call
+            name: state["Arguments"]["FunctionName"]
+            for name, state in states.items()
+            if f"DeadLetter{name}" in states
         }
         if action.compensation in functions:
             return str(functions[action.compensation])
         if action.function in functions.values():
             return action.function
         raise ActionFailedError(
-            f"the saga has no {action.compensation} by now, and does not call {action.function}"
+            f"the saga has no compensation {action.compensation} by now, and undoes nothing with"
+            f" {action.function}"
         )
 
     def _invoke_with_batch(self, function: str, payload: Any) -> None:

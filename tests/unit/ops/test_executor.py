@@ -167,8 +167,14 @@ class TestRepair:
     def machine(states: Any) -> Any:
         return {"definition": json.dumps({"States": states})}
 
-    CALL: ClassVar[Any] = {"ReleaseStock": {"Arguments": {"FunctionName": "release-stock"}}}
-    RENAMED: ClassVar[Any] = {"FreeStock": {"Arguments": {"FunctionName": OLD}}}
+    CALL: ClassVar[Any] = {
+        "ReleaseStock": {"Arguments": {"FunctionName": "release-stock"}},
+        "DeadLetterReleaseStock": {},
+    }
+    RENAMED: ClassVar[Any] = {
+        "FreeStock": {"Arguments": {"FunctionName": OLD}},
+        "DeadLetterFreeStock": {},
+    }
 
     @pytest.mark.parametrize("state", ["REJECTED", "CANCELLED"])
     @pytest.mark.parametrize(
@@ -198,16 +204,24 @@ class TestRepair:
         ]
 
     @pytest.mark.parametrize(
-        "states", [{}, {"ReleaseStock": {}}, {"Claim": {"Arguments": "{% $claim %}"}}]
+        "states",
+        [
+            {},
+            {"ReleaseStock": {"Arguments": {"FunctionName": "an-action"}}},
+            {"ReserveStock": {"Arguments": {"FunctionName": OLD}}},
+        ],
     )
-    def test_function_that_the_saga_does_not_call_is_not_called(self, states: Any):
-        """Those who may send to the queue could otherwise have the operator call any function."""
+    def test_function_with_which_the_saga_undoes_nothing_is_not_called(self, states: Any):
+        """Those who may send to the queue could otherwise have the operator call any function.
+
+        With an action, such as TakePayment, they could charge the customer of an undone order.
+        """
         aws = FakeAws(
             mark_compensation_completed={"state": "REJECTED", "finished": True},
             stepfunctions_describe_state_machine=self.machine(states),
         )
 
-        with pytest.raises(ActionFailedError, match="no ReleaseStock by now, and does not call"):
+        with pytest.raises(ActionFailedError, match="no compensation ReleaseStock by now"):
             move(aws, "orders/Repair", Mechanism.SAGA)
 
         called = [r["FunctionName"] for name, r in aws.requests if name == "lambda.invoke"]
