@@ -40,9 +40,12 @@ RETRY = RetryPolicy(max_attempts=8, base_delay=0.02)
 TIDY_FROM = 4
 """A row with so many entries is tidied: it stays below 1 KB, one write unit, for most customers."""
 READ_AGAIN_AFTER = timedelta(seconds=5)
-"""For how long a refused customer's further orders are judged by the orders that were read then."""
+"""For how long a customer's further orders are judged by the open orders that were read then.
+
+An order that is accepted ends this.
+"""
 MAX_REMEMBERED = 100
-"""How many refused customers a process remembers."""
+"""Of how many customers a process remembers what it read."""
 KEPT = timedelta(days=400)
 """How long after a customer's last order DynamoDB deletes the row."""
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=10)
@@ -88,8 +91,8 @@ class _Row:
 
 
 @dataclass(frozen=True, slots=True)
-class _Refused:
-    """The open orders that an order was refused for, by the version of their customer's row."""
+class _Read:
+    """A customer's open orders as they were read, by the version of the customer's row."""
 
     version: int
     at: datetime
@@ -107,7 +110,7 @@ class CustomerOrders:
         self._orders = orders
         self._limits = limits
         self._dynamodb = dynamodb
-        self._refused: dict[str, _Refused] = {}
+        self._read_before: dict[str, _Read] = {}
 
     def add(self, order: Order) -> Order:
         """Store a new order; return it, or the stored one if this is a retry.
@@ -135,37 +138,33 @@ class CustomerOrders:
         Also return how many were open when the orders were read last.
         """
         check_day(row.numbers.placed_on(row.numbers.day_of(order)), limits=self._limits)
-        entries = {id: entry for id, entry in row.entries.items() if id != order.order_id}
+        entries = _others(row.entries, order)
         still_open = row.numbers.still_open
         try:
             check_limits(counted(order), others=entries.values(), limits=self._limits)
         except CustomerLimitError:
-            entries = self._open_at_the_limit(row, order, entries)
+            entries = _others(self._open_of(row, order), order)
+            check_limits(counted(order), others=entries.values(), limits=self._limits)
             return entries, len(entries)
         if len(entries) >= max(TIDY_FROM, 2 * still_open):
-            entries = self._open(entries)
+            entries = _others(self._open_of(row, order), order)
             still_open = len(entries)
         return entries, still_open
 
-    def _open_at_the_limit(
-        self, row: _Row, order: Order, entries: Mapping[str, OpenOrder]
-    ) -> dict[str, OpenOrder]:
-        """Return the entries whose orders have not ended, if they leave room for the new order."""
+    def _open_of(self, row: _Row, order: Order) -> Mapping[str, OpenOrder]:
+        """Return the row's entries whose orders have not ended, one of ``order`` included.
+
+        Requests that store nothing do not have them read each time: a customer could repeat them.
+        """
         version, at = row.numbers.version, datetime.fromisoformat(order.placed_at)
-        known = self._refused.get(order.customer_id)
+        known = self._read_before.get(order.customer_id)
         if known and known.version == version and at - known.at < READ_AGAIN_AFTER:
-            found = known.entries
-        else:
-            found, known = self._open(entries), None
-        try:
-            check_limits(counted(order), others=found.values(), limits=self._limits)
-        except CustomerLimitError:
-            if known is None:
-                if len(self._refused) >= MAX_REMEMBERED:
-                    self._refused.clear()
-                self._refused[order.customer_id] = _Refused(version, at, found)
-            raise
-        return dict(found)
+            return known.entries
+        found = self._open(row.entries)
+        if len(self._read_before) >= MAX_REMEMBERED:
+            self._read_before.clear()
+        self._read_before[order.customer_id] = _Read(version, at, found)
+        return found
 
     def _open(self, entries: Mapping[str, OpenOrder]) -> dict[str, OpenOrder]:
         """Return the entries whose orders have not ended."""
@@ -239,6 +238,10 @@ class CustomerOrders:
             reasons: Sequence[Any] = cancelled.response["CancellationReasons"]
             return reasons
         return ()
+
+
+def _others(entries: Mapping[str, OpenOrder], order: Order) -> dict[str, OpenOrder]:
+    return {id: entry for id, entry in entries.items() if id != order.order_id}
 
 
 def _parse_row(row: Mapping[str, Any], customer_id: str) -> _Row:

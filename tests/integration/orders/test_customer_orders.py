@@ -15,8 +15,6 @@ from lambdas.orders.customer_limits import CustomerLimitError
 from lambdas.orders.customer_orders import (
     KEPT,
     MAX_BATCH,
-    MAX_REMEMBERED,
-    READ_AGAIN_AFTER,
     RETRY,
     TIDY_FROM,
     CustomerOrders,
@@ -149,73 +147,6 @@ def test_count_of_a_day_does_not_begin_again_for_a_clock_that_is_behind(
     for seconds in (-0.1, 0.3):
         with pytest.raises(CustomerLimitError, match="placed 2 orders today"):
             place("3", seconds)
-
-
-def test_order_costs_a_read_and_a_transaction_of_two_items(
-    shop: Callable[..., CustomerOrders], dynamodb: Any
-):
-    made: list[str] = []
-    store = shop(client=Spy(dynamodb, made.append))
-    for number in range(TIDY_FROM):
-        store.add(placed(key=f"{number}"))
-
-    assert made == ["get_item", "transact_write_items"] * TIDY_FROM
-    store.add(placed(key="more"))
-    assert made.count("batch_get_item") == 1
-
-
-def test_open_orders_are_read_again_only_when_there_are_twice_as_many(
-    shop: Callable[..., CustomerOrders], dynamodb: Any
-):
-    made: list[str] = []
-    store = shop(client=Spy(dynamodb, made.append))
-    for number in range(8 * TIDY_FROM):
-        store.add(placed(key=f"{number}"))
-
-    assert made.count("batch_get_item") == 3
-
-
-def test_refused_customer_cannot_have_the_same_orders_read_each_time(
-    shop: Callable[..., CustomerOrders], orders: StoredOrders, dynamodb: Any
-):
-    """Each of thousands of refused requests would cost as many reads as the limit allows orders."""
-    made: list[str] = []
-    store = shop(orders=1, client=Spy(dynamodb, made.append))
-    first = store.add(placed())
-    for number in range(2, 9):
-        with pytest.raises(CustomerLimitError):
-            store.add(placed(key=f"{number}"))
-    assert made.count("batch_get_item") == 1
-
-    orders.put(replace(first, state=OrderState.CANCELLED, sequence=2))
-    now = datetime.fromisoformat(placed().placed_at) + READ_AGAIN_AFTER
-    assert store.add(replace(placed(key="9"), placed_at=format_time(now)))
-
-
-def test_smaller_order_than_the_refused_one_is_accepted(
-    shop: Callable[..., CustomerOrders], orders: StoredOrders
-):
-    store = shop(units=2 * UNITS + 1)
-    for key in "12":
-        orders.put(replace(store.add(placed(key=key)), state=OrderState.CANCELLED, sequence=2))
-    large = {**BODY, "lines": [line(quantity=2 * UNITS + 2)]}
-    with pytest.raises(CustomerLimitError):
-        store.add(placed(large, key="3"))
-
-    assert store.add(placed(key="4"))
-    assert store.add(placed(key="5"))
-    # The orders that were read before are not those of now.
-    with pytest.raises(CustomerLimitError):
-        store.add(placed(key="6"))
-
-
-def test_remembered_customers_are_bounded(shop: Callable[..., CustomerOrders]):
-    store = shop(orders=0)
-    for number in range(MAX_REMEMBERED + 1):
-        with pytest.raises(CustomerLimitError):
-            store.add(placed(customer=f"{number}"))
-
-    assert len(store._refused) <= MAX_REMEMBERED
 
 
 def test_entries_of_ended_orders_do_not_pile_up(
