@@ -1,5 +1,7 @@
 """Every check holds on both environments, and fails when its subject is broken."""
 
+from functools import cache
+
 import pytest
 
 from stacks.environments import ENVIRONMENTS
@@ -19,10 +21,15 @@ key of the operations topic.
 """
 
 
+@cache
+def found(check: Check, environment: str) -> list[str]:
+    return list(check(platform(environment)))
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_check_finds_nothing_in_the_templates(check: Check, environment: str):
-    assert list(check(platform(environment))) == []
+    assert found(check, environment) == []
 
 
 @pytest.mark.parametrize(
@@ -30,13 +37,15 @@ def test_check_finds_nothing_in_the_templates(check: Check, environment: str):
     [pytest.param(*case, id=f"{case[0].__name__}-{i}") for i, case in enumerate(BREAKAGES)],
 )
 def test_check_reports_breakage(check: Check, break_it: Breakage):
-    broken = platform("prod" if check in ONLY_IN_PROD else "dev").copy()
+    environment = "prod" if check in ONLY_IN_PROD else "dev"
+    broken = platform(environment).copy()
     offender = break_it(broken)
 
-    lines = list(check(broken))
+    # What is wrong without the breakage fails one test, which says what it is.
+    lines = [line for line in check(broken) if line not in found(check, environment)]
 
     assert lines != []
-    assert all(line.startswith(f"{offender}: ") for line in lines)
+    assert [line for line in lines if not line.startswith(f"{offender}: ")] == []
 
 
 def test_every_check_has_a_breakage():
