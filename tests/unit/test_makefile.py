@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize("target", ["setup", "lint-templates", "second-cloud", "synth-alone"])
 def test_only_wheels_with_known_hashes_are_installed(target: str):
     """Pip builds other packages with tools that no lock pins, in their newest versions."""
-    always = [f"--what-if={name}" for name in ROOT.glob("requirements*.txt")]
+    always = [f"--what-if={path.name}" for path in ROOT.glob("requirements*.txt")]
     said = subprocess.run(
         ["make", "--dry-run", *always, target],
         cwd=ROOT,
