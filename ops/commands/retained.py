@@ -16,6 +16,7 @@ from ops.deployed import Deployed
 from ops.environment.retained import as_row, find_kept, find_to_be_kept
 from ops.output import format_summary, print_json, print_text
 from ops.terminal import Terminal
+from stacks.names import stack_name
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -35,7 +36,8 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
         text = format_summary(
             ("WHEN", "STACK", "TYPE", "NAME"),
             [(when, row["stack"], row["type"], row["name"]) for when, row in rows],
-            f"{len(later)} will be kept, {len(already)} were kept already",
+            f"{len(later)} will be kept, {len(already)} were kept already, of"
+            f" {stack_name(deployed.environment, '')}… in {deployed.session.region_name}",
         )
         print_text(text)
     return NEEDS_ATTENTION if already else DONE

@@ -5,8 +5,9 @@ with the saga's own command, and the order's row is updated when it succeeds. If
 another state, nothing is undone: its dead letter is out of date and may be deleted. If the dead
 letter says that the saga could not write the order's row, it is deleted once the order has ended.
 
-Ends with 0 when all is repaired, or could be, and with 1 when something could not. If ORDER waits
-for a compensation whose dead letter is gone, it says so, and ends with 2.
+Ends with 0 when all of these dead letters are repaired, or could be, and with 1 when something
+could not. If ORDER waits for a compensation whose dead letter is gone, it says so, and ends with 2.
+Without ORDER, no orders are read: `order list --stuck` lists those that wait.
 """
 
 from argparse import ArgumentParser, Namespace

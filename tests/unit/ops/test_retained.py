@@ -1,6 +1,7 @@
 """What stays of an environment: later, by the templates, and already, by what stacks reported."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -31,7 +32,9 @@ EVENTS = {
 }
 
 
-def retained(monkeypatch: pytest.MonkeyPatch, *events: str) -> int:
+def retained(
+    monkeypatch: pytest.MonkeyPatch, *events: str, options: Sequence[str] = ("--json",)
+) -> int:
     stacks = [
         {"StackName": "Orders-Dev-Boxes", "StackId": "gone-id"},
         {"StackName": "Orders-Dev-Shelves", "StackId": "there-id"},
@@ -60,7 +63,7 @@ def retained(monkeypatch: pytest.MonkeyPatch, *events: str) -> int:
         },
     )
     monkeypatch.setattr(main, "deployed", lambda _: deployed)
-    monkeypatch.setattr("sys.argv", ["ops", "retained", "--json"])
+    monkeypatch.setattr("sys.argv", ["ops", "retained", *options])
     return main.main()
 
 
@@ -87,3 +90,13 @@ def test_resource_imported_by_a_later_deployment_is_listed_as_kept_later(
     found = json.loads(capsys.readouterr().out)
     assert found["already"] == []
     assert [each["name"] for each in found["later"]] == ["table"]
+
+
+def test_it_is_said_where_nothing_was_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """With another Region than the platform's, all that is kept would seem to be gone."""
+    assert retained(monkeypatch, options=()) == 0
+
+    said = "1 will be kept, 0 were kept already, of Orders-Dev-… in eu-west-1\n"
+    assert capsys.readouterr().out.endswith(said)
