@@ -97,7 +97,7 @@ def install_packages() -> str:
                        check=True)  # fmt: skip
         subprocess.run(
             ["uv", "pip", "install", "--quiet", "--system-certs", "--compile-bytecode",
-             "--require-hashes", "--python", python, "-r", lock],
+             "--require-hashes", "--only-binary=:all:", "--python", python, "-r", lock],
             check=True,
         )  # fmt: skip
     return str(python)

@@ -1,12 +1,17 @@
-"""Tests of what the Makefile installs."""
+"""Tests of what the Makefile and the benchmarks install."""
 
 import os
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from bench import cold_start
+
 ROOT = Path(__file__).resolve().parents[2]
+RUNNING = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @pytest.mark.parametrize("target", ["setup", "lint-templates", "second-cloud", "synth-alone"])
@@ -27,3 +32,16 @@ def test_only_wheels_with_known_hashes_are_installed(target: str):
     for line in installs:
         assert "--require-hashes" in line
         assert "--only-binary :all:" in line
+
+
+def test_benchmarks_install_wheels_with_known_hashes_only(monkeypatch: pytest.MonkeyPatch):
+    commands: list[list[str]] = []
+    monkeypatch.setattr(cold_start, "RUNTIME", SimpleNamespace(name=RUNNING))
+    monkeypatch.setattr(cold_start, "PACKAGES", Path("nowhere"))
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command))
+
+    cold_start.install_packages()
+
+    (install,) = (command for command in commands if "install" in command)
+    assert "--require-hashes" in install
+    assert "--only-binary=:all:" in install
