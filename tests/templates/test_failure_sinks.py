@@ -34,7 +34,7 @@ def queues(environment: str) -> set[str]:
 def test_every_failure_sink_is_found(environment: str):
     found = {each.name for each in sinks(environment)}
 
-    assert found - queues(environment) == {"storefront/ProjectionDeadLetters"}
+    assert found - queues(environment) == {"storefront/ProjectionDeadLetters"}, UPDATE
     assert queues(environment) - found == set(), UPDATE
 
 
