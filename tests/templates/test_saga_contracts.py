@@ -18,6 +18,10 @@ from lambdas.contracts.shipping import CancelShipment
 from lambdas.contracts.times import format_time
 from lambdas.notifications.messages import REJECTIONS
 from lambdas.orders.domain import Order
+from ops.orders.collect import ORDER_TABLES
+from ops.orders.problems import FORBIDDEN_WHEN_FULFILLED, FORBIDDEN_WHEN_UNDONE
+from ops.orders.render import RENDERERS
+from ops.orders.row_checks import COLUMNS
 from simulation.expressions import evaluate
 from simulation.saga_walk import STEPS
 from stacks.constructs.saga.definition import build_definition
@@ -29,6 +33,9 @@ from tests.templates.kinds import FUNCTION, MACHINE
 from tests.templates.saga_definitions import SAGAS, calls, saga
 from tests.templates.synthesis import platform
 from tools.contract_modules import declared
+
+LEDGER = "payments"
+"""The service without a table of its own: `order show` reads its ledger."""
 
 COMMANDS: Mapping[str, type[Command]] = {
     call.name: call.command for step in STEPS for call in (step.action, step.compensation)
@@ -163,6 +170,21 @@ def test_each_refusal_has_a_text_for_customers():
     reasons = [name for step in STEPS for name in _names(step.refusals)]
 
     assert sorted(reasons) == sorted(REJECTIONS), "REJECTIONS in lambdas/notifications/messages.py"
+
+
+def test_operator_is_shown_what_each_step_left_behind():
+    services = {step.action.command.__module__.rpartition(".")[2] for step in STEPS}
+    tables = {
+        "ORDER_TABLES in ops/orders/collect.py": {*ORDER_TABLES, LEDGER},
+        "COLUMNS in ops/orders/row_checks.py": {*COLUMNS, LEDGER},
+        "RENDERERS in ops/orders/render.py": RENDERERS,
+        "FORBIDDEN_WHEN_UNDONE in ops/orders/problems.py": FORBIDDEN_WHEN_UNDONE,
+        "FORBIDDEN_WHEN_FULFILLED in ops/orders/problems.py": FORBIDDEN_WHEN_FULFILLED,
+    }
+
+    missing = {where: services.difference(known) for where, known in tables.items()}
+
+    assert {where: names for where, names in missing.items() if names} == {}
 
 
 def _names(refusals: Sequence[type[Refusal]]) -> list[str]:
