@@ -26,9 +26,12 @@ class FunctionMappings:
     @property
     def work(self) -> bool:
         """Whether there are any, all read, and the function processes what they read."""
-        return bool(self.described) and all(
-            each["State"] == WORKING and PROBLEM not in _result(each) for each in self.described
-        )
+        return self.read and all(PROBLEM not in _result(each) for each in self.described)
+
+    @property
+    def read(self) -> bool:
+        """Whether there are any, and all read."""
+        return bool(self.described) and all(each["State"] == WORKING for each in self.described)
 
 
 def mappings_of(lambda_: Any, function: str) -> FunctionMappings:

@@ -3,7 +3,8 @@
 Without --yes, it does all but the switch. It does not switch to a view that differs, unless
 --despite-differences is given. Views that are made of orders' events share one replay.
 
-Ends with 0 when the views are equal or may differ, and with 1 when one differs.
+Ends with 0 when the views are equal or may differ, and with 1 when one differs. If nothing reads
+the order stream for one, so that it falls behind at once, it says so at the end, and ends with 2.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -13,11 +14,13 @@ from typing import Any
 
 from ops.commands import DONE, NEEDS_ATTENTION
 from ops.commands.options import add_json_option, add_yes_option, whole_number
-from ops.deployed import Deployed
+from ops.deployed import Deployed, OperationError, named
+from ops.mappings import mappings_of
 from ops.output import print_json
 from ops.terminal import Terminal
 from ops.views.rebuild import COMPARE_TIMEOUT, OVERLAP, Rebuild
 from ops.views.registry import VIEWS, View
+from ops.views.sources import OrderEventSource
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -60,6 +63,7 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
         )
         for views in _with_one_source(arguments.view)
     ]
+    unread = find_unread(deployed, arguments.view)
     try:
         for rebuild in rebuilds:
             rebuild.run(switch=arguments.yes, ignore_differences=despite)
@@ -70,7 +74,26 @@ def run(arguments: Namespace, deployed: Deployed, terminal: Terminal) -> int:
     equal = [each for rebuild in rebuilds for each in rebuild.equal.values()]
     if not arguments.json and not arguments.yes and (despite or any(equal)):
         terminal.say("compared only: to switch, add --yes")
+    if unread:
+        raise OperationError("; ".join(unread))
     return DONE if despite or all(equal) else NEEDS_ATTENTION
+
+
+def find_unread(deployed: Deployed, names: Sequence[str]) -> Sequence[str]:
+    """Return a line for each view of the order stream that its function does not keep up to date.
+
+    A rebuild of such a view has all events until its end, and none after it.
+    """
+    of_stream = {VIEWS[each].name: each for each in names if VIEWS[each].source is OrderEventSource}
+    if not of_stream:
+        return ()
+    templates, lambda_ = deployed.templates(), deployed.client("lambda")
+    lines = []
+    for view, name in of_stream.items():
+        mappings = mappings_of(lambda_, named(templates, f"storefront/Update{view}").physical)
+        if not mappings.read:
+            lines.append(f"{name} falls behind: the mapping of Update{view} is {mappings}")
+    return lines
 
 
 def as_json(rebuild: Rebuild) -> list[dict[str, Any]]:

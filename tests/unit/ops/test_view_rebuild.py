@@ -4,15 +4,46 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from ops import __main__ as command
 from ops.deployed import OperationError, deployed
+from ops.dlq.templates import DeployedStack, Templates
 from ops.terminal import Terminal
 from ops.views.rebuild import Rebuild
 from ops.views.registry import VIEWS
 from stacks.environments import ENVIRONMENTS
+
+
+class ReadingStorefront:
+    """The storefront, whose projections read the order stream by mappings in this state."""
+
+    def __init__(self, *states: str) -> None:
+        self._mappings = [{"State": state} for state in states or ("Enabled",)]
+
+    def templates(self) -> Templates:
+        functions = {
+            f"Update{view.name}0A1B2C3D": "AWS::Lambda::Function" for view in VIEWS.values()
+        }
+        return Templates(
+            {
+                "Orders-Dev-Storefront": DeployedStack(
+                    {"Resources": {name: {"Type": kind} for name, kind in functions.items()}},
+                    {name: name for name in functions},
+                )
+            }
+        )
+
+    def client(self, service: str) -> Any:
+        assert service == "lambda"
+        return SimpleNamespace(
+            list_event_source_mappings=lambda FunctionName: {  # noqa: N803
+                "EventSourceMappings": self._mappings
+            }
+        )
 
 
 class TestCommand:
@@ -77,7 +108,7 @@ class TestCommand:
             self.switched.extend(["sales"] * printed["switched"])
 
         monkeypatch.setattr(Rebuild, "run", rebuild)
-        monkeypatch.setattr(command, "deployed", lambda _: None)
+        monkeypatch.setattr(command, "deployed", lambda _: ReadingStorefront())
         monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", "sales", "--json", *options])
 
         assert command.main() == code
@@ -94,7 +125,7 @@ class TestCommand:
         hint: bool,
     ):
         monkeypatch.setattr(Rebuild, "run", lambda self, **_: self.equal.update(sales=True))
-        monkeypatch.setattr(command, "deployed", lambda _: None)
+        monkeypatch.setattr(command, "deployed", lambda _: ReadingStorefront())
         monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", "sales", *options])
 
         assert command.main() == 0
@@ -111,7 +142,7 @@ class TestCommand:
             self.equal.update({name: name != "sales" for name in self.views})
 
         monkeypatch.setattr(Rebuild, "run", rebuild)
-        monkeypatch.setattr(command, "deployed", lambda _: None)
+        monkeypatch.setattr(command, "deployed", lambda _: ReadingStorefront())
         views = ["products", "timelines", "sales", "availability", "sales"]
         monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", *views])
 
@@ -137,7 +168,7 @@ class TestCommand:
             self.switched.append("products")
 
         monkeypatch.setattr(Rebuild, "run", rebuild)
-        monkeypatch.setattr(command, "deployed", lambda _: None)
+        monkeypatch.setattr(command, "deployed", lambda _: ReadingStorefront())
         names = ["products", "timelines"]
         monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", *names, "--yes", "--json"])
 
@@ -146,6 +177,28 @@ class TestCommand:
             {"view": "products", "equal": True, "switched": True},
             {"view": "timelines", "equal": True, "switched": False},
         ]
+
+    @pytest.mark.parametrize(
+        ("view", "state", "code"),
+        [("sales", "Disabled", 2), ("sales", "Enabled", 0), ("products", "Disabled", 0)],
+    )
+    def test_rebuild_of_a_view_that_nothing_keeps_up_to_date_says_so(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        view: str,
+        state: str,
+        code: int,
+    ):
+        """Somebody disabled the mapping. The switch succeeds, and the view falls behind at once."""
+        monkeypatch.setattr(Rebuild, "run", lambda self, **_: self.equal.update({view: False}))
+        monkeypatch.setattr(command, "deployed", lambda _: ReadingStorefront(state))
+        options = ["--yes", "--despite-differences"]
+        monkeypatch.setattr(sys, "argv", ["ops", "view", "rebuild", view, *options])
+
+        assert command.main() == code
+        said = "sales falls behind: the mapping of UpdateSales is Disabled, and its last result"
+        assert capsys.readouterr().err.startswith(said) == (code == 2)
 
     def test_unknown_view_is_refused_with_the_known_ones(self, run: Callable[..., tuple[int, str]]):
         code, said = run("prices")
