@@ -8,7 +8,9 @@ from typing import Any
 from lambdas.contracts.event import Event
 from tools.contract_modules import services
 
-SAMPLES = Path(__file__).parent / "samples"
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT / "tests" / "contracts" / "samples"
+GUIDE = "docs/how-to/add-an-event.md"
 EVENTS: tuple[type[Event], ...] = tuple(
     event for module in services().values() for event in module.EVENTS
 )
@@ -33,6 +35,7 @@ def sample_of(event: type[Event], version: int | None = None) -> Path:
 
 def read(sample: Path) -> Any:
     """What is delivered: an event of the bus whole, or the body of a topic's message."""
+    assert sample.exists(), f"write {sample.relative_to(ROOT)}: {GUIDE} says how"
     return json.loads(sample.read_text())
 
 

@@ -9,7 +9,7 @@ from lambdas.contracts.codec import encode, field_types
 from lambdas.contracts.envelope import envelope
 from lambdas.contracts.event import Event, Metadata
 from lambdas.contracts.parsing import parse_detail
-from tests.contracts.catalog import EVENTS, SAMPLES, detail_of, read, sample_of
+from tests.contracts.catalog import EVENTS, GUIDE, SAMPLES, detail_of, read, sample_of
 
 by_name = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
 
@@ -44,7 +44,7 @@ class TestSamples:
     def test_samples_are_one_for_each_version(self):
         wanted = {sample_of(event, version) for event in EVENTS for version in event.reads()}
 
-        assert set(SAMPLES.iterdir()) == wanted
+        assert set(SAMPLES.iterdir()) == wanted, GUIDE
 
     @versions
     def test_every_version_is_read_whole(self, event: type[Event], version: int):
