@@ -160,5 +160,5 @@ def test_missing_environment_is_an_error_of_one_line(platform: Platform):
     code, said = rebuilt(platform, "timelines", "--env", "prod")
     assert (code, said) == (
         2,
-        f"there is no stack Orders-Prod-Storefront in {platform.cloud.region}: {CHOOSE}\n",
+        f"there is no stack Orders-Prod-… in {platform.cloud.region}: {CHOOSE}\n",
     )
