@@ -19,7 +19,7 @@ APPROVAL := $(if $(CI),never,$(shell test -t 0 && echo broadening || echo never)
 # Make puts ORDERS into the environment, whatever the file's name is. An empty one is refused.
 ORDERS_OPTION = $(if $(filter undefined,$(origin ORDERS)),,--orders "$$ORDERS")
 
-.PHONY: help setup demo up chaos test all-tests check simulate every-fault model python lint types unit templates contracts synth-alone docs api-docs lock synth
+.PHONY: help setup demo up chaos test all-tests check simulate every-fault model python lint types unit layout templates contracts synth-alone docs api-docs lock synth
 .PHONY: lint-templates second-cloud preflight bytecode deploy smoke destroy clean pictures
 .DEFAULT_GOAL := help
 
@@ -38,7 +38,7 @@ chaos: setup ## orders while all that lies between them and the local cloud fail
 	@python -m demo chaos $(if $(SEED),--seed $(SEED)) $(if $(EXPRESS),--express) $(ORDERS_OPTION) $(if $(PORT),--port $(PORT))
 
 check: setup python ## lint, types, contracts, and the tests that need neither the local cloud nor the simulation
-	@$(MAKE) --jobs 2 unit types templates lint contracts
+	@$(MAKE) --jobs 2 unit types templates layout lint contracts
 
 python:
 	@python -c 'import sys; v = "%d.%d" % sys.version_info[:2]; v == "$(LAMBDA_PYTHON)" or print( \
@@ -57,7 +57,11 @@ contracts: ## compare the events' contracts with the last release's; say which o
 	@python -m tools.contract_check
 
 unit:
-	pytest tests/unit tests/test_*.py
+	pytest tests/unit
+
+# What all sources have to keep: words, imports, sizes, links.
+layout:
+	pytest tests/test_*.py
 
 # Tests of contracts look at the templates too: each is synthesized once.
 templates:
