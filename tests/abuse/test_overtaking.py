@@ -41,7 +41,7 @@ def shape(story: Story, play: Play) -> tuple[Any, ...]:
 
 
 def pairs(story: Story) -> list[tuple[Play, Play]]:
-    """Return invocations of functions that touch the same rows: each with one that overtakes it."""
+    """Return pairs of functions' invocations: each writes a row that the other reads or writes."""
     functions = {each.short for each in story.here.functions.values()}
     plays = [play for play in story.here.plays if play.reader in functions]
     distinct = {shape(story, play): play for play in reversed(plays)}.values()
