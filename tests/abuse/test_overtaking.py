@@ -2,7 +2,7 @@
 
 At each request of one, the other runs from start to end. Which rows they share comes from orders
 that were played on the platform of the templates. With `make abuse`, they are tried at all their
-requests; that takes a quarter of an hour.
+requests; that takes three minutes.
 """
 
 from collections.abc import Iterator, Mapping
